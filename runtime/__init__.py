@@ -1,0 +1,1 @@
+"""condmix.runtime: run a model file, compare its numbers, time it. Knows numpy only."""

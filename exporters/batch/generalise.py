@@ -1,0 +1,109 @@
+"""From a graph for one image to the same graph for a batch.
+
+The batch-1 graph is the network's function of one image. The batch axis is followed from the input through every operator;
+whatever baked the number one into the graph (Reshape targets) is rewritten, and an operator that would mix images or
+has no place for the axis is refused by name. What comes out is proven against PyTorch at several batch sizes.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from condmix.exporters.batch.axis_rules import AXIS_RULES
+from condmix.exporters.batch.reshape import batch_place, batched_target
+from condmix.exporters.errors import NotExportableError
+from condmix.exporters.graph.facts import constant_ints, is_op, module_path, static_shape
+from condmix.exporters.graph.splice import remove_unused
+from condmix.exporters.lower.batch_axis import BatchAxis
+from condmix.exporters.named.mixconv import is_mixconv
+
+
+def generalise(model: ir.Model, batch: BatchAxis) -> None:
+    """Give the batch-1 graph the batch axis `batch`, in place.
+
+    Raises NotExportableError listing every operator that stands in the way, with its module.
+    """
+    if batch.is_one:
+        return
+    graph = model.graph
+    axes: dict[ir.Value, int | None] = dict.fromkeys(graph.inputs, 0)
+    problems: list[str] = []
+    _drop_final_squeeze(graph)
+    for node in graph:
+        incoming = [None if value is None else axes.get(value) for value in node.inputs]
+        if all(axis is None for axis in incoming):
+            continue
+        answer = _place(graph, node, incoming, batch)
+        if isinstance(answer, str):
+            problems.append(f"{module_path(node) or 'network'}: {node.op_type} '{node.name}': {answer}")
+            # Follow on as if it had kept the leading axis, so that later problems show up as well.
+            answer = 0
+        for output in node.outputs:
+            axes[output] = answer
+    if problems:
+        summary = "the network cannot be given a batch axis; export it with --batch 1, or change these places:"
+        raise NotExportableError(summary, tuple(problems))
+    for value, axis in axes.items():
+        if axis is not None and value.shape is not None:
+            dimensions = list(value.shape)
+            dimensions[axis] = batch.dimension if isinstance(batch.dimension, int) else ir.SymbolicDim(batch.dimension)
+            value.shape = ir.Shape(dimensions)
+    remove_unused(graph)
+
+
+def _place(graph: ir.Graph, node: ir.Node, incoming: list[int | None], batch: BatchAxis) -> int | str:
+    """The batch axis of the node's outputs, or why there is none. Rewrites baked shapes."""
+    if is_mixconv(node):
+        return 0 if incoming[0] == 0 else "its input has no leading batch axis"
+    if is_op(node, "Reshape"):
+        return _reshape(graph, node, incoming[0], batch)
+    if is_op(node, "Expand"):
+        return _expand(node, incoming[0])
+    rule = AXIS_RULES.get(node.op_type)
+    if rule is None:
+        return "no rule says where its batch axis goes"
+    return rule(node, incoming)
+
+
+def _reshape(graph: ir.Graph, node: ir.Node, axis: int | None, batch: BatchAxis) -> int | str:
+    source = node.inputs[0]
+    if source is None or axis is None:
+        return "its target shape depends on the image"
+    place = batch_place(static_shape(source), axis, static_shape(node.outputs[0]))
+    if place is None:
+        shapes = f"{static_shape(source)} to {static_shape(node.outputs[0])}"
+        return f"it merges the batch axis with another ({shapes})"
+    target = batched_target(node, place, batch)
+    if target is None:
+        return "its target shape is computed"
+    graph.register_initializer(target)
+    node.replace_input_with(1, target)
+    node.attributes.pop("allowzero", None)
+    return place
+
+
+def _expand(node: ir.Node, axis: int | None) -> int | str:
+    target = constant_ints(node.inputs[1])
+    source = node.inputs[0]
+    if target is None or source is None or axis is None:
+        return "its target shape is computed"
+    place = axis + len(target) - len(static_shape(source))
+    return place if target[place] == 1 else "it repeats images"
+
+
+def _drop_final_squeeze(graph: ir.Graph) -> None:
+    """A network that squeezes its result loses the batch axis at batch 1 only: (1, classes) is its result otherwise."""
+    for index, output in enumerate(list(graph.outputs)):
+        node = output.producer()
+        if node is None or not is_op(node, "Reshape") or node.inputs[0] is None or output.uses():
+            continue
+        before, after = static_shape(node.inputs[0]), static_shape(output)
+        if before[:1] == (1,) and batch_place(before, 0, after) is None and before[1:] == after:
+            source = node.inputs[0]
+            if source.is_graph_input() or source.is_graph_output():
+                continue
+            graph.outputs[index] = source
+            name = output.name
+            graph.remove(node)
+            output.name = f"{name}/squeezed"
+            source.name = name

@@ -1,0 +1,118 @@
+"""The pipeline from a module to a file's content, stage by stage. Read it top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import onnx
+import onnx_ir as ir
+from torch import nn
+
+from condmix.exporters.batch.generalise import generalise
+from condmix.exporters.capture import Tap, capture
+from condmix.exporters.finish import finish
+from condmix.exporters.lower.batch_axis import BatchAxis
+from condmix.exporters.lower.driver import lower
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.recognise import recognise
+from condmix.exporters.records import LayerRecord, RewriteStep
+from condmix.exporters.rewrite import DEFAULT_RULES, TIDY_RULES
+from condmix.exporters.rewrite.driver import run_rules
+
+ReportProgress = Callable[[str], None]
+"""Called with the name of each stage as it starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage's graph as a valid ONNX file's content."""
+
+    name: str
+    proto: onnx.ModelProto
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """Everything an export made, before anything is verified or written."""
+
+    stages: tuple[Stage, ...]
+    """In order; the last one is what goes into the file."""
+    layers: tuple[LayerRecord, ...]
+    steps: tuple[RewriteStep, ...]
+    taps: tuple[Tap, ...]
+    routing_values: tuple[str, ...] = field(default=())
+    """The values that hold the routing of each CondConv, in the captured graph."""
+
+    @property
+    def final(self) -> Stage:
+        return self.stages[-1]
+
+
+def build(
+    module: nn.Module,
+    input_size: tuple[int, int, int],
+    options: ExportOptions,
+    metadata: Mapping[str, str],
+    report_progress: ReportProgress,
+) -> Build:
+    """Return the graphs of every stage up to `options.stage`, and the record of what was done.
+
+    Raises CaptureError, NotExportableError (all places at once) or GraphError.
+    """
+    report_progress("capture")
+    captured = capture(module, input_size)
+    model = captured.model
+    stages = [_stage("captured", model, options, metadata)]
+    if options.stage == "captured":
+        return Build(stages=tuple(stages), layers=(), steps=(), taps=captured.taps)
+
+    report_progress("recognise")
+    steps = list(run_rules(model, TIDY_RULES))
+    found = recognise(model)
+    stages.append(_stage("named", model, options, metadata))
+    if options.stage == "named":
+        return Build(
+            stages=tuple(stages),
+            layers=found.layers,
+            steps=tuple(steps),
+            taps=captured.taps,
+            routing_values=found.routing_values,
+        )
+
+    report_progress("rewrite")
+    steps.extend(run_rules(model, DEFAULT_RULES))
+    stages.append(_stage("rewritten", model, options, metadata))
+    if options.stage == "rewritten":
+        return Build(
+            stages=tuple(stages),
+            layers=found.layers,
+            steps=tuple(steps),
+            taps=captured.taps,
+            routing_values=found.routing_values,
+        )
+
+    report_progress("lower")
+    batch = BatchAxis(size=options.batch)
+    generalise(model, batch)
+    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
+    if batch.is_one:
+        steps.extend(run_rules(model, TIDY_RULES))
+    stages.append(_stage("final", model, options, metadata))
+    return Build(
+        stages=tuple(stages),
+        layers=found.merge(lowered),
+        steps=tuple(steps),
+        taps=captured.taps,
+        routing_values=found.routing_values,
+    )
+
+
+def _stage(
+    name: str, model: ir.Model, options: ExportOptions, metadata: Mapping[str, str]
+) -> Stage:
+    """A finished copy of the graph as it stands; the graph itself goes on."""
+    last = name == options.stage
+    opset = options.opset if last else model.opset_imports[""]
+    copy = model if name == "final" else model.clone()
+    return Stage(name=name, proto=finish(copy, opset, {**metadata, "condmix_stage": name}))

@@ -1,0 +1,159 @@
+"""From an nn.Module to a graph at batch 1 whose nodes know the module they come from."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from condmix.exporters.errors import CaptureError
+from condmix.exporters.graph.facts import MODULE_KEY
+from condmix.exporters.simplify import simplify
+
+CAPTURE_OPSET = 18
+"""The oldest operator set torch's dynamo exporter writes; older and newer files are converted at the end."""
+
+_SCOPES_KEY = "pkg.torch.onnx.name_scopes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tap:
+    """A value of the graph that is the output of a PyTorch module."""
+
+    value_name: str
+    module_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """A network as a graph at batch 1, static shapes, with constants folded."""
+
+    model: ir.Model
+    taps: tuple[Tap, ...]
+    """Module outputs in the order in which the graph computes them."""
+
+
+def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
+    """Return the graph of `module` (eval mode, float32) for one image of (channels, height, width).
+
+    Raises CaptureError when torch cannot trace the network; the message carries torch's own first lines.
+    """
+    example = torch.zeros((1, *input_size))
+    # The exporter moves parameters into the program: a copy keeps the caller's module as it was.
+    network = copy.deepcopy(module).eval()
+    try:
+        with warnings.catch_warnings():
+            # torch's own export code warns about its tree utilities; nothing a user could act on.
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=CAPTURE_OPSET,
+                input_names=["input"],
+                optimize=True,
+            )
+    except Exception as error:  # noqa: BLE001 - torch raises many kinds, all meaning "could not capture"
+        raise CaptureError(_explain(error, input_size)) from error
+    if program is None:
+        message = "torch.onnx.export returned no program: expected an ONNXProgram; is torch at least 2.9?"
+        raise CaptureError(message)
+    model = program.model
+    _name_outputs(model.graph)
+    paths = {output.name: _module_path(node) for node in model.graph for output in node.outputs}
+    taps = _taps(model.graph)
+    simplified = simplify(model)
+    for node in simplified.graph:
+        # A Split that torch's optimiser made of a sequence has lost its scope; its reader knows it.
+        path = _weight_path(node) or paths.get(node.outputs[0].name) or _reader_path(node, paths)
+        node.metadata_props[MODULE_KEY] = path or ""
+    present = {output.name for node in simplified.graph for output in node.outputs}
+    return Captured(model=simplified, taps=tuple(tap for tap in taps if tap.value_name in present))
+
+
+def _explain(error: Exception, input_size: tuple[int, int, int]) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [error]
+    while causes[-1].__cause__ is not None and isinstance(causes[-1].__cause__, Exception):
+        causes.append(causes[-1].__cause__)
+    root = str(causes[-1]).strip().splitlines()
+    shown = [*lines[:3], *(root[:3] if len(causes) > 1 else [])]
+    return (
+        f"torch could not capture the network at batch 1, input {input_size}: expected a network that runs on one "
+        "image and whose control flow does not depend on its values; found:\n    "
+        + "\n    ".join(dict.fromkeys(shown))
+        + "\n  Try the forward pass on one image of that size, or give the size it was trained at (--input-size)."
+    )
+
+
+def _name_outputs(graph: ir.Graph) -> None:
+    """Give the outputs the field's usual names: `logits` for a single (batch, classes), else `output<i>`."""
+    taken = {output.name for node in graph for output in node.outputs}
+    single = len(graph.outputs) == 1
+    for index, value in enumerate(graph.outputs):
+        wanted = "output" if single else f"output{index}"
+        if single and value.shape is not None and len(value.shape) in (1, 2):
+            wanted = "logits"
+        if wanted not in taken and not value.is_graph_input():
+            value.name = wanted
+
+
+def _scopes(node: ir.Node) -> tuple[str, ...]:
+    text = node.metadata_props.get(_SCOPES_KEY)
+    if text is None:
+        return ()
+    scopes = ast.literal_eval(text)
+    return tuple(str(scope) for scope in scopes[:-1])
+
+
+def _module_path(node: ir.Node) -> str:
+    scopes = _scopes(node)
+    return scopes[-1] if scopes else ""
+
+
+def _weight_path(node: ir.Node) -> str:
+    """The module that owns a node's weight: a folded BatchNorm must not give its name to the convolution."""
+    weight = node.inputs[1] if len(node.inputs) > 1 else None
+    if node.op_type not in ("Conv", "ConvTranspose", "Gemm") or weight is None or not weight.is_initializer():
+        return ""
+    owner, _, leaf = (weight.name or "").rpartition(".")
+    return owner if leaf == "weight" else ""
+
+
+def _reader_path(node: ir.Node, paths: dict[str | None, str]) -> str:
+    """The longest path shared by all readers of a node."""
+    readers = [paths.get(use.node.outputs[0].name, "").split(".") for out in node.outputs for use in out.uses()]
+    if not readers:
+        return ""
+    shared = readers[0]
+    for parts in readers[1:]:
+        length = next(
+            (i for i, (a, b) in enumerate(zip(shared, parts, strict=False)) if a != b), min(len(shared), len(parts))
+        )
+        shared = shared[:length]
+    return ".".join(shared)
+
+
+def _taps(graph: ir.Graph) -> tuple[Tap, ...]:
+    """The one value that leaves each module's scope; modules with several or none are left out."""
+    leaving: dict[str, list[str]] = {}
+    order: dict[str, int] = {}
+    for index, node in enumerate(graph):
+        for output in node.outputs:
+            inside = set(_scopes(node))
+            outside_readers = [use.node for use in output.uses()]
+            for scope in inside - {""}:
+                if output.is_graph_output() or any(scope not in _scopes(reader) for reader in outside_readers):
+                    leaving.setdefault(scope, []).append(output.name or "")
+                    order[scope] = index
+    taps = [Tap(value_name=names[0], module_path=scope) for scope, names in leaving.items() if len(names) == 1]
+    calls = Counter(tap.value_name for tap in taps)
+    taps.sort(key=lambda tap: (order[tap.module_path], calls[tap.value_name], -len(tap.module_path)))
+    return tuple(taps)

@@ -1,0 +1,90 @@
+"""Which form a layer gets: the one asked for, or by a written rule, with the reason in words.
+
+The rule's thresholds come from measurements in ONNX Runtime on x86-64 (docs/benchmarks.md); they decide speed, never results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condmix.exporters.lower import (
+    condconv_experts,
+    condconv_grouped,
+    condconv_kernel,
+    condconv_matmul,
+    mixconv_hoisted,
+    mixconv_merged,
+    mixconv_parallel,
+)
+from condmix.exporters.lower.batch_axis import BatchAxis
+from condmix.exporters.lower.form import CondConvForm, FormRefusal, MixConvForm
+from condmix.exporters.named.condconv import CondConvLayer
+from condmix.exporters.named.mixconv import MixConvLayer
+
+CONDCONV_FORMS: tuple[CondConvForm, ...] = (
+    condconv_kernel.FORM,
+    condconv_grouped.FORM,
+    condconv_matmul.FORM,
+    condconv_experts.FORM,
+)
+MIXCONV_FORMS: tuple[MixConvForm, ...] = (mixconv_parallel.FORM, mixconv_hoisted.FORM, mixconv_merged.FORM)
+
+DEPTHWISE_EXPERTS_LIMIT = 4
+"""Up to so many experts, as many static depthwise convolutions cost less than one with a computed kernel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondConvChoice:
+    """The form of one CondConv and why."""
+
+    form: CondConvForm
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixConvChoice:
+    """The form of one MixConv and why."""
+
+    form: MixConvForm
+    why: str
+
+
+def choose_condconv(layer: CondConvLayer, batch: BatchAxis, wanted: str) -> CondConvChoice | FormRefusal:
+    """The form for a layer; a refusal when a form was asked for that cannot serve it."""
+    if wanted != "auto":
+        form = next(form for form in CONDCONV_FORMS if form.name == wanted)
+        refusal = form.refuse(layer, batch)
+        return refusal or CondConvChoice(form=form, why=f"asked for: --condconv {wanted}")
+    if layer.is_depthwise:
+        if batch.is_dynamic:
+            return CondConvChoice(form=condconv_experts.FORM, why="depthwise at any batch: no kernel may be computed")
+        if layer.experts <= DEPTHWISE_EXPERTS_LIMIT:
+            why = (
+                f"depthwise with {layer.experts} experts: static kernels stay in the runtime's fast layout, "
+                "a computed one does not"
+            )
+            return CondConvChoice(form=condconv_experts.FORM, why=why)
+        why = f"depthwise with {layer.experts} experts: so many static convolutions cost more than one computed kernel"
+        form = condconv_kernel.FORM if batch.is_one else condconv_grouped.FORM
+        return CondConvChoice(form=form, why=why)
+    if batch.is_one:
+        return CondConvChoice(
+            form=condconv_kernel.FORM, why="one image: mixing once and one convolution is the least arithmetic"
+        )
+    why = "several images: one batched product, no group attribute and no baked batch"
+    return CondConvChoice(form=condconv_matmul.FORM, why=why)
+
+
+def choose_mixconv(layer: MixConvLayer, batch: BatchAxis, wanted: str) -> MixConvChoice | FormRefusal:
+    """The form for a layer; a refusal when a form was asked for that cannot serve it."""
+    if wanted != "auto":
+        form = next(form for form in MIXCONV_FORMS if form.name == wanted)
+        refusal = form.refuse(layer, batch)
+        return refusal or MixConvChoice(form=form, why=f"asked for: --mixconv {wanted}")
+    if mixconv_hoisted.refuse(layer, batch) is None:
+        return MixConvChoice(
+            form=mixconv_hoisted.FORM, why="the expansion in front is its own: no Split, no layout change around it"
+        )
+    if mixconv_merged.refuse(layer, batch) is None:
+        return MixConvChoice(form=mixconv_merged.FORM, why="depthwise without an expansion of its own: one kernel holds all")
+    return MixConvChoice(form=mixconv_parallel.FORM, why="uneven branches that mix channels: as defined")

@@ -1,0 +1,65 @@
+"""What to export: the choices of one export, checked when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condmix.exporters.errors import OptionsError
+
+CONDCONV_CHOICES = ("auto", "kernel", "grouped", "matmul", "experts")
+MIXCONV_CHOICES = ("auto", "parallel", "hoisted", "merged")
+STAGES = ("captured", "named", "rewritten", "final")
+OLDEST_OPSET, NEWEST_OPSET = 17, 24
+DEFAULT_OPSET = 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The choices of one export to ONNX. Raises OptionsError, naming every fault at once."""
+
+    batch: int | None = 1
+    """Images a call; None for any number ("dynamic")."""
+    opset: int = DEFAULT_OPSET
+    condconv: str = "auto"
+    mixconv: str = "auto"
+    stage: str = "final"
+    """Where to stop: `named` writes the graph with condmix.CondConv and condmix.MixConv as functions."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            problem
+            for problem in (
+                _range("batch", self.batch, 1, 1024) if self.batch is not None else None,
+                _opset(self.opset),
+                _choice("condconv", self.condconv, CONDCONV_CHOICES),
+                _choice("mixconv", self.mixconv, MIXCONV_CHOICES),
+                _choice("stage", self.stage, STAGES),
+                self._contradiction(),
+            )
+            if problem is not None
+        ]
+        if problems:
+            raise OptionsError("; ".join(problems))
+
+    def _contradiction(self) -> str | None:
+        if self.batch is None and self.condconv in ("kernel", "grouped"):
+            return f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto"
+        if self.batch not in (None, 1) and self.condconv == "kernel":
+            return f"--condconv kernel contradicts --batch {self.batch}: use grouped, matmul, experts or auto"
+        if self.stage != "final" and self.batch != 1:
+            return f"--stage {self.stage} is a graph for one image: it contradicts a batch other than 1"
+        return None
+
+
+def _range(name: str, value: int, low: int, high: int) -> str | None:
+    return None if low <= value <= high else f"{name} is {value}: expected {low} to {high}"
+
+
+def _opset(opset: int) -> str | None:
+    if opset < OLDEST_OPSET:
+        return f"opset {opset} is too old: expected {OLDEST_OPSET} to {NEWEST_OPSET}"
+    return _range("opset", opset, OLDEST_OPSET, NEWEST_OPSET)
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str | None:
+    return None if value in choices else f"{name} is '{value}': expected one of {', '.join(choices)}"

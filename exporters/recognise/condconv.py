@@ -1,0 +1,163 @@
+"""Finding CondConv layers: every Conv, MatMul or Gemm whose weight is a mixture of experts gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx_ir as ir
+
+from condmix.exporters.graph.builder import NodeBuilder
+from condmix.exporters.graph.facts import attribute_float, attribute_int, constant, is_op, module_path, static_shape
+from condmix.exporters.graph.splice import Replacement
+from condmix.exporters.named.condconv import ConvSettings, build_condconv, conv_settings
+from condmix.exporters.recognise.dominators import input_dependent, node_positions
+from condmix.exporters.recognise.finding import Declined, Recognised
+from condmix.exporters.recognise.mixture import Mixture, NotAMixture, find_mixture
+
+POINTWISE = ConvSettings(kernel=(1, 1), strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1)
+
+
+def find_condconv(model: ir.Model) -> Iterator[Recognised | Declined]:
+    """Yield every layer whose weight is computed from the input: recognised, or declined with its reason."""
+    dependent = input_dependent(model.graph)
+    positions = node_positions(model.graph)
+    for node in list(model.graph):
+        if is_op(node, "Conv") and node.inputs[1] in dependent:
+            yield _conv(model, node, positions, dependent)
+        elif is_op(node, "MatMul", "Gemm") and all(value in dependent for value in node.inputs[:2]):
+            found = _product(model, node, positions, dependent)
+            if found is not None:
+                yield found
+
+
+def _conv(
+    model: ir.Model, node: ir.Node, positions: dict[ir.Node, int], dependent: frozenset[ir.Value]
+) -> Recognised | Declined:
+    path = module_path(node)
+    x, weight = node.inputs[0], node.inputs[1]
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    assert x is not None
+    assert weight is not None
+    if len(static_shape(weight)) != 4:
+        reason = f"a computed kernel with {len(static_shape(weight)) - 2} spatial axes: only two are supported"
+        return Declined(path=path, node=node, reason=reason)
+    stored_bias = constant(bias)
+    targets = [weight] if bias is None or stored_bias is not None else [weight, bias]
+    mixture = find_mixture(model, targets, positions, dependent)
+    if isinstance(mixture, NotAMixture):
+        return Declined(path=path, node=node, reason=mixture.reason)
+    builder = NodeBuilder(path)
+    kernel = static_shape(weight)[2:]
+    result = _named(
+        builder, x, mixture, conv_settings(node, kernel), static_shape(node.outputs[0]), stored_bias=stored_bias
+    )
+    return Recognised(
+        path=path,
+        node=node,
+        replacement=Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder),
+    )
+
+
+def _named(
+    builder: NodeBuilder,
+    x: ir.Value,
+    mixture: Mixture,
+    settings: ConvSettings,
+    shape: tuple[int, ...],
+    *,
+    stored_bias: np.ndarray | None = None,
+) -> ir.Value:
+    """The named node of a mixture; a part of the kernel that no routing touches becomes an expert of weight one."""
+    experts, constant_part = mixture.experts[0], mixture.constants[0]
+    expert_bias = mixture.experts[1] if len(mixture.experts) > 1 else None
+    bias = np.zeros(shape[1]) if stored_bias is None else stored_bias
+    if len(mixture.constants) > 1:
+        bias = mixture.constants[1]
+    if expert_bias is not None and not expert_bias.any():
+        expert_bias = None
+    size = experts.shape[0]
+    routing = mixture.routing
+    if static_shape(routing) != (1, size):
+        routing = builder.reshape(routing, (1, size), (1, size), "routing")
+    if constant_part.any():
+        # Pad rather than Concat: it holds for any number of images.
+        one = builder.constant(np.float32(1.0), "one")
+        pads = builder.ints((0, 0, 0, 1), "one_more")
+        routing = builder.one("Pad", [routing, pads, one], (1, size + 1), role="routing_and_one")
+        experts = np.concatenate([experts, constant_part[None]])
+        if expert_bias is not None:
+            expert_bias = np.concatenate([expert_bias, np.zeros((1, expert_bias.shape[1]))])
+    return build_condconv(builder, x, routing, experts, bias, expert_bias, settings, shape)
+
+
+def _product(
+    model: ir.Model, node: ir.Node, positions: dict[ir.Node, int], dependent: frozenset[ir.Value]
+) -> Recognised | Declined | None:
+    """A matrix product whose one side is a mixture is a 1x1 CondConv; one that is not is an ordinary product."""
+    left, right = node.inputs[0], node.inputs[1]
+    assert left is not None
+    assert right is not None
+    if is_op(node, "Gemm") and not _is_plain_gemm(node):
+        return None
+    for weight, x, weight_first in ((right, left, False), (left, right, True)):
+        mixture = find_mixture(model, [weight], positions, dependent)
+        if isinstance(mixture, Mixture):
+            return _product_as_conv(node, x, mixture, weight_first=weight_first)
+    return None
+
+
+def _is_plain_gemm(node: ir.Node) -> bool:
+    scales_are_one = attribute_float(node, "alpha", 1.0) == 1.0 and attribute_float(node, "beta", 1.0) == 1.0
+    return scales_are_one and attribute_int(node, "transA", 0) == 0
+
+
+def _product_as_conv(node: ir.Node, x: ir.Value, mixture: Mixture, *, weight_first: bool) -> Recognised | Declined:
+    """Rewrite W x (weight_first, x [1, in, length]) or x W (x [1, length, in] or [1, in]) as a 1x1 CondConv."""
+    path = module_path(node)
+    matrix = mixture.experts[0].reshape(mixture.experts[0].shape[0], *mixture.experts[0].shape[-2:])
+    x_shape, out_shape = static_shape(x), static_shape(node.outputs[0])
+    if int(np.prod(mixture.experts[0].shape[1:-2])) != 1 or int(np.prod(x_shape[:-2], initial=1)) != 1:
+        reason = f"a mixture of matrices times {x_shape}: only one matrix an image is supported"
+        return Declined(path=path, node=node, reason=reason)
+    # As (experts, out, in): W x has it already, x W has (in, out) unless Gemm transposes.
+    rows_are_outputs = weight_first or (is_op(node, "Gemm") and attribute_int(node, "transB", 0) == 1)
+    if weight_first:
+        in_channels, length = x_shape[-2], x_shape[-1]
+    else:
+        in_channels, length = x_shape[-1], (x_shape[-2] if len(x_shape) > 1 else 1)
+    if not rows_are_outputs:
+        matrix = matrix.transpose(0, 2, 1)
+    constant_matrix = mixture.constants[0].reshape(mixture.constants[0].shape[-2:])
+    constant_oi = constant_matrix if rows_are_outputs else constant_matrix.T
+    as_kernels = Mixture(
+        routing=mixture.routing,
+        experts=(matrix[:, :, :, None, None],),
+        constants=(constant_oi[:, :, None, None],),
+    )
+    builder = NodeBuilder(path)
+    out_channels = matrix.shape[1]
+    if weight_first or length == 1:
+        channels_first = x
+    else:
+        channels_first = builder.one(
+            "Transpose",
+            [builder.reshape(x, (1, length, in_channels), (1, length, in_channels), "rows")],
+            (1, in_channels, length),
+            attributes={"perm": (0, 2, 1)},
+        )
+    image = builder.reshape(
+        channels_first, (1, in_channels, length, 1), (1, in_channels, length, 1), "as_image"
+    )
+    result = _named(builder, image, as_kernels, POINTWISE, (1, out_channels, length, 1))
+    if not weight_first and length > 1:
+        flat = builder.reshape(result, (1, out_channels, length), (1, out_channels, length), "columns")
+        result = builder.one("Transpose", [flat], (1, length, out_channels), role="back", attributes={"perm": (0, 2, 1)})
+    result = builder.reshape(result, out_shape, out_shape, "as_before")
+    if is_op(node, "Gemm") and len(node.inputs) > 2 and node.inputs[2] is not None:
+        result = builder.one("Add", [result, node.inputs[2]], out_shape, role="gemm_bias")
+    return Recognised(
+        path=path,
+        node=node,
+        replacement=Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder),
+    )

@@ -1,0 +1,53 @@
+"""What an export did, as data: rewrite steps and layers. They end up in the `.condmix.json` beside the file."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+class LayerKind(enum.Enum):
+    """The constructs this project exists for."""
+
+    COND_CONV = "CondConv"
+    MIX_CONV = "MixConv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewriteStep:
+    """One rule at one place: applied, or refused with its reason."""
+
+    rule: str
+    path: str
+    applied: bool
+    note: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRecord:
+    """One layer of the network: what it was recognised as, the form it got and why, or why it was left alone."""
+
+    path: str
+    kind: LayerKind
+    recognised: bool
+    form: str | None
+    """The lowering chosen; None for a layer that was left alone."""
+    why: str
+    details: Mapping[str, object]
+    """Kernel sizes, experts, groups, strides, channels; of a declined layer nothing."""
+    multiply_adds: int
+    """Of the form that was written, for one image: convolutions and kernel mixing."""
+    weight_bytes: int
+    """Stored constants of the layer in the form that was written."""
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain data."""
+        data = asdict(self)
+        data["kind"] = self.kind.value
+        data["details"] = dict(self.details)
+        return data

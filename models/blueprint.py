@@ -1,0 +1,160 @@
+"""What a name stands for before any weights: how to build the network, its sizes, its preprocessing."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from condmix.models import timm_source, zoo
+from condmix.models.errors import SettingsError, UnknownArchitectureError
+from condmix.models.preprocessing import CROP_MODES, InputSize, Preprocessing
+from torch import Tensor, nn
+
+TIMM = "timm:"
+_SIZES = ("num_classes", "in_channels")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """A network that can be built. `architecture` is a zoo name or "timm:NAME", `settings` the changes to its
+    defaults; `num_classes` and `input_size` (channels, height, width) are what comes out with them."""
+
+    architecture: str
+    settings: Mapping[str, object]
+    num_classes: int
+    input_size: InputSize
+    preprocessing: Preprocessing
+    notes: tuple[str, ...]
+
+    def build(self) -> nn.Module:
+        """A network with fresh weights; torch's global generator is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            if self.architecture.startswith(TIMM):
+                return timm_source.build(
+                    self.architecture.removeprefix(TIMM), self.num_classes, self.input_size[0]
+                )
+            return zoo.build(self.architecture, self.settings)
+
+
+def draw(architecture: str, settings: Mapping[str, object] | None = None) -> Blueprint:
+    """The blueprint of a zoo name or "timm:NAME" with these changes to its defaults.
+
+    Raises `UnknownArchitectureError`, `SettingsError`, and `OptionalPackageError` without timm.
+    """
+    changes = dict(settings or {})
+    if architecture.startswith(TIMM):
+        return _draw_timm(architecture, changes)
+    if architecture not in zoo.names() and timm_source.knows(architecture):
+        raise UnknownArchitectureError(architecture, [f"{TIMM}{architecture}"])
+    chosen = zoo.settings_for(architecture, changes)
+    preprocessing = Preprocessing.default(chosen.in_channels)
+    return Blueprint(
+        architecture=architecture,
+        settings=changes,
+        num_classes=chosen.num_classes,
+        input_size=(chosen.in_channels, chosen.input_size, chosen.input_size),
+        preprocessing=preprocessing,
+        notes=(assumed(preprocessing, "the file"),),
+    )
+
+
+def with_sizes_of(
+    blueprint: Blueprint, needed: Mapping[str, Tensor], found: Mapping[str, Tensor]
+) -> Blueprint:
+    """The blueprint with the number of classes and input channels that the file's tensors have.
+
+    A tensor whose shape differs on one axis alone, where the network has its number of classes, tells the
+    number of classes; likewise input channels on the second axis. Sizes set by hand stay; contradictions
+    change nothing and are left to the comparison of shapes.
+    """
+    told: dict[str, set[int]] = {name: set() for name in _SIZES}
+    for name, tensor in needed.items():
+        there = tuple(found[name].shape) if name in found else ()
+        axes = [
+            axis
+            for axis, size in enumerate(tensor.shape)
+            if len(there) == tensor.ndim and size != there[axis]
+        ]
+        if len(axes) != 1:
+            continue
+        axis = axes[0]
+        if tensor.shape[axis] == blueprint.num_classes and axis in (0, 1):
+            told["num_classes"].add(there[axis])
+        if tensor.shape[axis] == blueprint.input_size[0] and axis == 1:
+            told["in_channels"].add(there[axis])
+    sizes = {
+        name: sizes.pop()
+        for name, sizes in told.items()
+        if len(sizes) == 1 and name not in blueprint.settings
+    }
+    if not sizes:
+        return blueprint
+    return draw(blueprint.architecture, {**blueprint.settings, **sizes})
+
+
+def assumed(preprocessing: Preprocessing, who: str) -> str:
+    """The sentence for the report that the preprocessing is a guess, with its numbers."""
+    return (
+        f"{who} does not say its preprocessing: assumed mean {preprocessing.mean}, std {preprocessing.std}, "
+        f"{preprocessing.interpolation}, crop {preprocessing.crop_fraction}"
+    )
+
+
+def _draw_timm(architecture: str, changes: dict[str, object]) -> Blueprint:
+    name = architecture.removeprefix(TIMM)
+    config = timm_source.data_config(name)
+    problems = [
+        f"unknown setting {key!r} (valid: {', '.join(_SIZES)})" for key in changes if key not in _SIZES
+    ]
+    problems += [
+        f"{key} is {changes[key]!r}, expected a whole number above 0"
+        for key in _SIZES
+        if key in changes and not (type(changes[key]) is int and changes[key] > 0)  # type: ignore[operator]
+    ]
+    if problems:
+        place = f"settings of {architecture}"
+        raise SettingsError(place, problems)
+    channels, height, width = config["input_size"]
+    sizes: dict[str, int] = {"num_classes": config["num_classes"], "in_channels": channels, **changes}  # type: ignore[dict-item]
+    preprocessing, notes = preprocessing_of(architecture, config, sizes["in_channels"])
+    return Blueprint(
+        architecture=architecture,
+        settings=changes,
+        num_classes=sizes["num_classes"],
+        input_size=(sizes["in_channels"], height, width),
+        preprocessing=preprocessing,
+        notes=notes,
+    )
+
+
+def preprocessing_of(
+    architecture: str, config: Mapping[str, object], channels: int
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """The preprocessing out of timm's data config, for that many channels; notes say what could not be kept."""
+    notes = []
+    mean, std = _floats(config["mean"]), _floats(config["std"])
+    if len(mean) != channels:
+        mean = (sum(mean) / len(mean),) * channels
+        std = (sum(std) / len(std),) * channels
+        notes.append(
+            f"{architecture} has no mean and std for {channels} input channels: their averages are assumed"
+        )
+    crop_mode, crop_fraction = str(config["crop_mode"]), float(str(config["crop_pct"]))
+    if crop_mode not in CROP_MODES or crop_fraction > 1:
+        notes.append(
+            f"the crop of {architecture} ({crop_mode}, {crop_fraction}) adds a border, which is not done "
+            f"here: "
+            "the whole picture is scaled to the input"
+        )
+        crop_mode, crop_fraction = "squash", 1.0
+    preprocessing = Preprocessing(
+        mean=mean,
+        std=std,
+        interpolation=str(config["interpolation"]),
+        crop_fraction=crop_fraction,
+        crop_mode=crop_mode,
+    )
+    return preprocessing, tuple(notes)
+
+
+def _floats(values: object) -> tuple[float, ...]:
+    return tuple(map(float, values)) if isinstance(values, list | tuple) else ()
