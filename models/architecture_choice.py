@@ -1,7 +1,6 @@
 """Which architecture weights belong to: by the name beside them, or by which network has the same tensors."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import torch
 from condmix.models import timm_source, zoo
@@ -65,15 +64,15 @@ def fitting(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     ]
     found = []
     for name in names:
-        blueprint, needs = draw(name), _needs(name)
+        blueprint = draw(name)
+        needs = _needs(blueprint)
         needed_keys = {key for key in needs if not is_counter(key)}
         for variant, variant_keys in zip(variants, keys, strict=True):
             if variant_keys != needed_keys:
                 continue
             sized = with_sizes_of(blueprint, needs, variant)
             if sized is not blueprint:
-                with torch.device("meta"):
-                    needs = MappingProxyType(sized.build().state_dict())
+                needs = _needs(sized)
             if compare(needs, variant).fits:
                 found.append(name)
             break
@@ -82,13 +81,7 @@ def fitting(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 def next_step(tensors: Mapping[str, Tensor], tried: str) -> str:
     """What to do about weights that do not fit the network tried."""
-    others = tuple(name for name in fitting(tensors) if name != tried)
-    if others:
-        return f"Their names and shapes fit {', '.join(others)}: give --arch {others[0]}"
-    return (
-        "Give the architecture and settings they were trained with: --arch NAME, --arch timm:NAME or "
-        "--factory package.module:function"
-    )
+    return _advice(tuple(name for name in fitting(tensors) if name != tried))
 
 
 def _advice(fits: tuple[str, ...]) -> str:
@@ -97,17 +90,16 @@ def _advice(fits: tuple[str, ...]) -> str:
     if fits:
         return (
             f"Their names and shapes fit {', '.join(fits)}, which differ in what tensors do not show "
-            f"(padding, "
-            "epsilon): give --arch with the one they were trained with"
+            "(padding, epsilon): give --arch with the one they were trained with"
         )
     return "Give --arch NAME, --arch timm:NAME, or --factory package.module:function for code of your own"
 
 
-def _needs(name: str) -> Mapping[str, Tensor]:
+def _needs(blueprint: Blueprint) -> Mapping[str, Tensor]:
     with torch.device("meta"):
-        return MappingProxyType(draw(name).build().state_dict())
+        return dict(blueprint.build().state_dict())
 
 
 def _shared_count(name: str, tensors: Mapping[str, Tensor]) -> int:
-    needs = set(_needs(name))
+    needs = set(_needs(draw(name)))
     return max(len(needs & set(stripped)) for _, stripped in without_prefixes(tensors))

@@ -23,9 +23,9 @@ class ArchitectureEntry:
     settings: NetworkSettings
 
     @property
-    def input_shape_chw(self) -> tuple[int, int, int]:
+    def input_size(self) -> tuple[int, int, int]:
         """Channels, height and width of the input it is meant for."""
-        return input_shape_chw(self.settings)
+        return input_size(self.settings)
 
     @property
     def num_classes(self) -> int:
@@ -33,7 +33,7 @@ class ArchitectureEntry:
         return self.settings.num_classes
 
 
-def input_shape_chw(settings: NetworkSettings) -> tuple[int, int, int]:
+def input_size(settings: NetworkSettings) -> tuple[int, int, int]:
     """Channels, height and width of the input that these settings are meant for."""
     return settings.in_channels, settings.input_size, settings.input_size
 
@@ -42,9 +42,7 @@ CONDCONV = "CondConv, arXiv 1904.04971"
 MIXCONV = "MixConv, arXiv 1907.09595"
 
 
-def _entry(
-    name: str, family: str, paper: str, settings: NetworkSettings, summary: str
-) -> ArchitectureEntry:
+def _entry(name: str, family: str, paper: str, settings: NetworkSettings, summary: str) -> ArchitectureEntry:
     return ArchitectureEntry(name=name, family=family, paper=paper, summary=summary, settings=settings)
 
 

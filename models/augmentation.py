@@ -39,7 +39,7 @@ class Augmentation:
             raise SettingsError(place, problems)
 
     def apply(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Varied copies of images (batch, channels, height, width); what moves in from outside repeats the edge."""
+        """Varied copies of images (batch, channels, height, width); what moves in repeats the edge."""
         batch = images.shape[0]
 
         def drawn() -> Tensor:

@@ -158,7 +158,7 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in_channels, height, width) to (batch, out_channels, h', w')."""
         routing = None if self.routing is None else self.routing(x)
-        y = x
+        y: Tensor = x
         if self.expand is not None and self.expand_norm is not None:
             y = self.activation(self.expand_norm(apply_layer(self.expand, y, routing)))
         y = self.activation(self.depthwise_norm(apply_layer(self.depthwise, y, routing)))

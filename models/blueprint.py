@@ -129,7 +129,7 @@ def _draw_timm(architecture: str, changes: dict[str, object]) -> Blueprint:
 def preprocessing_of(
     architecture: str, config: Mapping[str, object], channels: int
 ) -> tuple[Preprocessing, tuple[str, ...]]:
-    """The preprocessing out of timm's data config, for that many channels; notes say what could not be kept."""
+    """The preprocessing in timm's data config, for that many channels; notes say what was not kept."""
     notes = []
     mean, std = _floats(config["mean"]), _floats(config["std"])
     if len(mean) != channels:
@@ -142,8 +142,7 @@ def preprocessing_of(
     if crop_mode not in CROP_MODES or crop_fraction > 1:
         notes.append(
             f"the crop of {architecture} ({crop_mode}, {crop_fraction}) adds a border, which is not done "
-            f"here: "
-            "the whole picture is scaled to the input"
+            "here: the whole picture is scaled to the input"
         )
         crop_mode, crop_fraction = "squash", 1.0
     preprocessing = Preprocessing(

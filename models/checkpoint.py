@@ -136,9 +136,8 @@ def _refuse_contradictions(
         raise CheckpointError(message)
     if factory is not None and settings:
         message = (
-            f"{place}: settings ({', '.join(settings)}) change the zoo's networks, and {factory} is "
-            f"called without "
-            "arguments; put them into that function"
+            f"{place}: settings ({', '.join(settings)}) change the zoo's networks, and {factory} is called "
+            "without arguments; put them into that function"
         )
         raise CheckpointError(message)
 
@@ -157,7 +156,7 @@ def _refuse_retelling(
         problems.append(f"architecture is {architecture!r}, the file says {contents.architecture!r}")
     if factory is not None:
         problems.append(f"factory is {factory!r}, the file says {contents.architecture!r}")
-    if settings and dict(settings) != dict(contents.settings):
+    if settings and checkpoint_format.as_plain(settings) != contents.settings:
         problems.append(f"settings are {dict(settings)}, the file says {dict(contents.settings)}")
     if entry is not None:
         problems.append(f"entry is {entry!r}, the file has one set of weights")
@@ -205,8 +204,7 @@ def _finished(
     if len(chosen.mean) != size[0]:
         message = (
             f"{place}: the preprocessing has {len(chosen.mean)} channels, the input size {size} has "
-            f"{size[0]}; "
-            "give both alike"
+            f"{size[0]}; give both alike"
         )
         raise InputSizeError(message)
     with path.open("rb") as stream:

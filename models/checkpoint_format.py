@@ -49,7 +49,7 @@ def encode(contents: CheckpointContents) -> dict[str, object]:
         "format": FORMAT,
         "version": VERSION,
         "architecture": contents.architecture,
-        "settings": {name: _with_lists(value) for name, value in contents.settings.items()},
+        "settings": as_plain(contents.settings),
         "state_dict": dict(contents.state_dict),
         "input_size": list(contents.input_size),
         "preprocessing": contents.preprocessing.to_dict(),
@@ -63,14 +63,18 @@ def encode(contents: CheckpointContents) -> dict[str, object]:
     return encoded
 
 
+def as_plain(settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings as they stand in a file, which has lists and no tuples."""
+    return {name: _with_lists(value) for name, value in settings.items()}
+
+
 def decode(place: str, content: Mapping[str, Any]) -> CheckpointContents:
     """The contents of a dict in this format; `CheckpointError` with every field that is wrong."""
     version = content.get("version")
     if version != VERSION:
         message = (
             f"{place}: has version {version!r} of the checkpoint format, this condmix reads version "
-            f"{VERSION}; "
-            "read it with the condmix that wrote it, or a newer one"
+            f"{VERSION}; read it with the condmix that wrote it, or a newer one"
         )
         raise CheckpointError(message)
     problems = [f"unknown field {name!r}" for name in content if name not in (*_FIELDS, "format", "version")]

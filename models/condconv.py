@@ -1,4 +1,4 @@
-"""Conditionally parameterised convolution (CondConv, arXiv 1904.04971): one kernel per image, mixed from experts.
+"""Conditionally parameterised convolution (CondConv, arXiv 1904.04971): each image has its own mixed kernel.
 
     y = conv(x, sum_e r_e W_e),    r = sigmoid(Linear(global average pool(x)))
 
@@ -105,16 +105,14 @@ class CondConv2d(nn.Module):
             raise SettingsError(place, problems)
 
     def reset_parameters(self) -> None:
-        """Each expert is drawn as an ordinary convolution is (He, fan-out); biases are zero.
+        """Each expert is drawn as an ordinary convolution is (He, fan-in); biases are zero.
 
-        One draw per expert: the fan of the five-dimensional bank would be wrong by the number of experts.
+        The fan is one expert's: that of the five-dimensional bank is wrong by the number of experts.
         """
-        fan_out = self.out_channels // self.groups * math.prod(self.kernel_size)
-        with torch.no_grad():
-            for expert in self.weight_eoihw:
-                expert.normal_(0.0, math.sqrt(2.0 / fan_out))
-            if self.bias_eo is not None:
-                self.bias_eo.zero_()
+        fan_in = math.prod(self.weight_eoihw.shape[2:])
+        nn.init.normal_(self.weight_eoihw, 0.0, math.sqrt(2.0 / fan_in))
+        if self.bias_eo is not None:
+            nn.init.zeros_(self.bias_eo)
 
     def forward(self, x: Tensor, routing: Tensor) -> Tensor:
         """(batch, in_channels, height, width) and gates (batch, experts) to (batch, out_channels, h', w').
@@ -150,8 +148,9 @@ class CondConv2d(nn.Module):
         """The choices that the parameter shapes do not show."""
         padding = "same" if self.same_padding else self.padding
         return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, experts={self.experts}, "
-            f"stride={self.stride}, padding={padding}, dilation={self.dilation}, groups={self.groups}"
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"experts={self.experts}, stride={self.stride}, padding={padding}, "
+            f"dilation={self.dilation}, groups={self.groups}"
         )
 
 

@@ -25,7 +25,7 @@ class NetworkCount:
     """Counts of a network for one image. `uncounted` names modules of kind "other" that have a weight of two
     or more axes: their multiply-adds are not known and not in the sum."""
 
-    input_shape_chw: tuple[int, int, int]
+    input_size: tuple[int, int, int]
     layers: tuple[LayerCount, ...]
     uncounted: tuple[str, ...]
 
@@ -50,7 +50,7 @@ class NetworkCount:
         return sum(layer.multiply_adds for layer in self.layers if layer.kind == "routing")
 
 
-def count(module: nn.Module, input_shape_chw: tuple[int, int, int]) -> NetworkCount:
+def count(module: nn.Module, input_size: tuple[int, int, int]) -> NetworkCount:
     """Parameters and multiply-adds of the module for one image (channels, height, width).
 
     A multiply-add is one product added up in a convolution or a linear layer: output positions x kernel
@@ -65,7 +65,7 @@ def count(module: nn.Module, input_shape_chw: tuple[int, int, int]) -> NetworkCo
     multiply_adds: dict[nn.Module, int] = {}
     seen: set[nn.Parameter] = set()
     layers, uncounted = [], []
-    _run_with_hooks(module, input_shape_chw, multiply_adds)
+    _run_with_hooks(module, input_size, multiply_adds)
     for owner, path in paths.items():
         own = [parameter for parameter in owner.parameters(recurse=False) if parameter not in seen]
         seen.update(own)
@@ -83,9 +83,7 @@ def count(module: nn.Module, input_shape_chw: tuple[int, int, int]) -> NetworkCo
                 kernel_mixing_multiply_adds=_mixing(owner) if isinstance(owner, CondConv2d) else 0,
             )
         )
-    return NetworkCount(
-        input_shape_chw=input_shape_chw, layers=tuple(layers), uncounted=tuple(uncounted)
-    )
+    return NetworkCount(input_size=input_size, layers=tuple(layers), uncounted=tuple(uncounted))
 
 
 def _kind(module: nn.Module) -> str:
@@ -109,7 +107,7 @@ def _convolution_multiply_adds(layer: nn.Conv2d | CondConv2d, output: Tensor) ->
 
 
 def _run_with_hooks(
-    module: nn.Module, input_shape_chw: tuple[int, int, int], multiply_adds: dict[nn.Module, int]
+    module: nn.Module, input_size: tuple[int, int, int], multiply_adds: dict[nn.Module, int]
 ) -> None:
     """Fills `multiply_adds` from what each layer's output looks like; a layer used twice counts twice."""
 
@@ -129,14 +127,12 @@ def _run_with_hooks(
 
     modes: list[tuple[nn.Module, bool]] = [(owner, owner.training) for owner in module.modules()]
     counted = (nn.Conv2d, nn.Linear, CondConv2d)
-    handles = [
-        owner.register_forward_hook(hook) for owner in module.modules() if isinstance(owner, counted)
-    ]
+    handles = [owner.register_forward_hook(hook) for owner in module.modules() if isinstance(owner, counted)]
     parameter = next(module.parameters(), torch.zeros(0))
     try:
         module.eval()
         with torch.no_grad():
-            module(torch.zeros(1, *input_shape_chw, dtype=parameter.dtype, device=parameter.device))
+            module(torch.zeros(1, *input_size, dtype=parameter.dtype, device=parameter.device))
     finally:
         for handle in handles:
             handle.remove()

@@ -77,7 +77,7 @@ def raw() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
 def _split(
     labels: npt.NDArray[np.int64], seed: int, held_out_fraction: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    from sklearn.model_selection import train_test_split
+    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
     train, held_out = train_test_split(
         np.arange(len(labels)), test_size=held_out_fraction, random_state=seed, stratify=labels

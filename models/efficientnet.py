@@ -37,8 +37,8 @@ class EfficientNetSettings(CondConvSettings):
     def problems(self) -> list[str]:
         """Adds: a positive depth."""
         # Looked at first: the number of blocks follows from it.
-        if not self.depth > 0:
-            return [f"depth is {self.depth}, expected above 0"]
+        if not 0 < self.depth < math.inf:
+            return [f"depth is {self.depth}, expected a finite number above 0"]
         return super().problems()
 
     def repeats(self) -> tuple[int, ...]:

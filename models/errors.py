@@ -34,11 +34,11 @@ class CheckpointError(ModelError):
 
 
 class NotACheckpointError(CheckpointError):
-    """Raised when a path holds no weights that can be read: absent, a folder, empty, cut off, another format."""
+    """Raised when a path holds no readable weights: absent, a folder, empty, cut off, another format."""
 
 
 class PickleRefusedError(CheckpointError):
-    """Raised when reading a file would run code and that was not allowed; `wants` names what the file imports."""
+    """Raised when reading a file would run code and that is not allowed; `wants` is what it imports."""
 
     def __init__(self, message: str, wants: Sequence[str]) -> None:
         self.wants = tuple(wants)
@@ -67,7 +67,7 @@ class NonFiniteWeightsError(CheckpointError):
 
 
 class ArchitectureNeededError(CheckpointError):
-    """Raised when a file holds weights but does not say of which network; `fitting` are names whose tensors fit."""
+    """Raised when weights do not say of which network they are; `fitting` are names whose tensors fit."""
 
     def __init__(self, message: str, fitting: Sequence[str] = ()) -> None:
         self.fitting = tuple(fitting)

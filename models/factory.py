@@ -35,7 +35,7 @@ def build(name: str) -> nn.Module:
 
 @contextmanager
 def working_directory_importable() -> Iterator[None]:
-    """Inside, modules in the working directory can be imported, before installed ones, as with `python -m`."""
+    """Inside, modules in the working directory can be imported, before installed ones."""
     directory = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, directory)
@@ -66,8 +66,7 @@ def _import(name: str, module_name: str) -> ModuleType:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             message = (
                 f"factory {name}: there is no module {error.name} in {Path.cwd()} or among the installed "
-                f"packages; "
-                "run from the folder that holds it, or install it"
+                "packages; run from the folder that holds it, or install it"
             )
         else:
             message = (

@@ -5,6 +5,7 @@ own check sums: `torch.load` does not, and takes a flipped bit for a weight.
 """
 
 import difflib
+import stat
 import zipfile
 import zlib
 from enum import Enum
@@ -53,24 +54,19 @@ def identify(path: Path) -> FileKind:
     if head[8:9] == b"{":
         _check_safetensors_size(path, head, size_bytes)
         return FileKind.SAFETENSORS
-    raise NotACheckpointError(f"{path}: {_describe_foreign(path, head)}")
+    message = f"{path}: {_describe_foreign(path, head)}"
+    raise NotACheckpointError(message)
 
 
 def _head(path: Path) -> tuple[bytes, int]:
+    """The first bytes and the size of the file; whatever is no file with something in it is refused."""
     try:
         status = path.stat()
-        if path.is_dir():
-            inside = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES)
-            held = f"it holds {', '.join(inside[:5])}" if inside else "it holds no weights files either"
-            message = f"{path}: is a folder, expected a weights file; {held}"
-            raise NotACheckpointError(message)
-        if not path.is_file():
-            message = (
-                f"{path}: is a device or a pipe, expected a weights file; copy it to an ordinary file first"
-            )
-            raise NotACheckpointError(message)
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
+        inside = [entry.name for entry in path.iterdir()] if stat.S_ISDIR(status.st_mode) else []
+        head = b""
+        if stat.S_ISREG(status.st_mode):
+            with path.open("rb") as stream:
+                head = stream.read(_HEAD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         message = f"{path}: there is no such file; {_neighbours(path)}"
         raise NotACheckpointError(message) from None
@@ -78,6 +74,14 @@ def _head(path: Path) -> tuple[bytes, int]:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"{path}: cannot be read ({reason}); check the path and its permissions"
         raise NotACheckpointError(message) from None
+    if stat.S_ISDIR(status.st_mode):
+        weights = sorted(name for name in inside if Path(name).suffix in _SUFFIXES)
+        held = f"it holds {', '.join(weights[:5])}" if weights else "it holds no weights files either"
+        message = f"{path}: is a folder, expected a weights file; {held}"
+        raise NotACheckpointError(message)
+    if not stat.S_ISREG(status.st_mode):
+        message = f"{path}: is a device or a pipe, expected a weights file; copy it to an ordinary file first"
+        raise NotACheckpointError(message)
     if not head:
         message = f"{path}: is empty (0 bytes), expected a weights file; copy or download it again"
         raise NotACheckpointError(message)
@@ -157,11 +161,9 @@ def _describe_foreign(path: Path, head: bytes) -> str:
     if head[0] == 0x80 and head[1] in range(2, 6):
         return (
             "is a plain pickle that torch.save did not write, expected a weights file; nothing of it was "
-            "run; "
-            f"in the program that wrote it {_SAVE_WEIGHTS}"
+            f"run; in the program that wrote it {_SAVE_WEIGHTS}"
         )
     return (
         f"is not a weights file: it starts with {head[:12]!r}, which neither torch.save nor safetensors "
-        f"writes; "
-        "give a .pt, .pth or .safetensors file"
+        "writes; give a .pt, .pth or .safetensors file"
     )

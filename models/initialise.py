@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from condmix.models.condconv import CondConv2d
-from torch import nn
+from torch import Tensor, nn
 
 RELU_GAIN = 2.0
 # One over the second moment of SiLU at inputs of size 1 is 2.8, at large inputs 2: between the two, so that
@@ -54,7 +54,7 @@ def initialise(network: nn.Module) -> None:
             nn.init.zeros_(bias)
 
 
-def _draw(weight: nn.Parameter, gain: float) -> None:
+def _draw(weight: Tensor, gain: float) -> None:
     fan_in = math.prod(weight.shape[-3:])
     nn.init.normal_(weight, 0.0, math.sqrt(gain / fan_in))
 

@@ -62,9 +62,8 @@ def require_fit(
         return
     parts = [
         f"{place}: the tensors do not fit {network}: of the {len(needed)} it needs {len(result.missing)} "
-        f"are missing "
-        f"and {len(result.misshapen)} have another shape or type; {len(result.unexpected)} of the file's "
-        f"{len(found)} have no place in it"
+        f"are missing and {len(result.misshapen)} have another shape or type; {len(result.unexpected)} of "
+        f"the file's {len(found)} have no place in it"
     ]
     parts += _listed("missing", result.missing, lambda name: _near(name, result.unexpected, "in the file"))
     parts += _listed(

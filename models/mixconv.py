@@ -12,15 +12,7 @@ from torch import Tensor, nn
 Partition = Literal["equal", "exponential"]
 
 KERNEL_SIZES = (3, 5, 7, 9, 11)
-"""The kernel of group i is 2 * i + 3: the search space of the paper (section 3.2)."""
-
-
-def kernel_sizes(groups: int) -> tuple[int, ...]:
-    """The paper's kernel sizes of a mixed convolution with that many groups: 3, 5, 7, 9, 11 (1 to 5 groups)."""
-    if not 1 <= groups <= len(KERNEL_SIZES):
-        place = "MixConv"
-        raise SettingsError(place, [f"groups is {groups}, expected 1 to {len(KERNEL_SIZES)}"])
-    return KERNEL_SIZES[:groups]
+"""The kernel of group i is 2 * i + 3, in one to five groups: the search space of the paper (section 3.2)."""
 
 
 def equal_partition(channels: int, groups: int) -> tuple[int, ...]:

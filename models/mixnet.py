@@ -1,6 +1,7 @@
 """MixNet S, M, L and XL (arXiv 1907.09595)."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -61,8 +62,8 @@ class MixNetSettings(MixSettings):
     def problems(self) -> list[str]:
         """Adds: a positive depth."""
         found = super().problems()
-        if not self.depth > 0:
-            found.append(f"depth is {self.depth}, expected above 0")
+        if not 0 < self.depth < math.inf:
+            found.append(f"depth is {self.depth}, expected a finite number above 0")
         return found
 
 

@@ -51,9 +51,7 @@ class Conv2dSame(nn.Conv2d):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias
-        )
+        super().__init__(in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in_channels, height, width) to (batch, out_channels, ceil(h/stride), ceil(w/stride))."""

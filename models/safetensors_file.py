@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of the file on the CPU and the texts in its header; `NotACheckpointError` if it is damaged."""
+    """The tensors of the file and the texts in its header; `NotACheckpointError` if it is damaged."""
     try:
         with safe_open(path, framework="pt", device="cpu") as archive:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - not a mapping

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -48,8 +49,8 @@ class NetworkSettings:
             )
             if value < 1
         ]
-        if not self.width > 0:
-            found.append(f"width is {self.width}, expected above 0")
+        if not 0 < self.width < math.inf:
+            found.append(f"width is {self.width}, expected a finite number above 0")
         if not 0 <= self.dropout < 1:
             found.append(f"dropout is {self.dropout}, expected from 0 to below 1")
         if not 0 < self.batch_norm_epsilon < 1:
@@ -81,7 +82,9 @@ def with_changes(defaults: Settings, changes: Mapping[str, object], place: str) 
     except SettingsError as error:
         raise SettingsError(place, [*problems, *error.problems]) from None
     idle = changed.idle()
-    problems += [f"{key} has no effect with {idle[key]}: leave one of them out" for key in known if key in idle]
+    problems += [
+        f"{key} has no effect with {idle[key]}: leave one of them out" for key in known if key in idle
+    ]
     if problems:
         raise SettingsError(place, problems)
     return changed

@@ -17,7 +17,7 @@ _SHOWN = 8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FoundWeights:
-    """Weights as they stand in the file: tensors by name, and the whole module if the file holds one.
+    """Weights as they stand in the file: tensors by name, and the whole module if there is one.
 
     `architecture` is the name that stands beside them. `notes` say which entry was chosen.
     """
@@ -29,7 +29,7 @@ class FoundWeights:
 
 
 def find(place: str, content: object, *, entry: str | None = None) -> FoundWeights:
-    """The weights in what a file holds: a module, a state_dict, or a dict with one of them under a usual name.
+    """The weights in what a file holds: a module, a state_dict, or a dict with one under a usual name.
 
     Averaged weights go before trained ones, as in timm; `entry` chooses another. Raises `NotACheckpointError`
     with what is there where no weights are.
@@ -63,9 +63,9 @@ def find(place: str, content: object, *, entry: str | None = None) -> FoundWeigh
 
 
 def without_prefixes(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
-    """The tensors as they are, then again without each wrapper's prefix that all names share, outermost first;
-    each with the prefix taken off. The counter that AveragedModel adds does not hinder and goes with its
-    prefix.
+    """The prefix taken off and the tensors without it: first none, then wrapper by wrapper.
+
+    A prefix is one that all names share. The counter that AveragedModel adds is no hindrance and goes too.
     """
     taken_off = ""
     yield taken_off, tensors
@@ -93,7 +93,7 @@ def _holds_weights(value: object) -> bool:
 
 
 def _is_state_dict(content: Mapping[object, object]) -> bool:
-    """Texts to tensors and nothing else; `_extra_state` of a module may be anything, and is caught as unexpected."""
+    """Texts to tensors and nothing else: what modules add to their state beside them is refused."""
     return bool(content) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     )

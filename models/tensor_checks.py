@@ -1,4 +1,4 @@
-"""Makes the tensors of a file fit to compute with: dense, float32 where fractional, finite; or refuses them."""
+"""Makes the tensors of a file fit to compute with (dense, float32, finite) or refuses them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def as_float32(place: str, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Ten
 
 
 def require_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
-    """Nothing happens if every number is finite; else `NonFiniteWeightsError` names the tensors with counts."""
+    """Nothing happens if every number is finite; else `NonFiniteWeightsError` names the tensors."""
     found = {
         name: bad_count
         for name, tensor in tensors.items()
@@ -46,8 +46,8 @@ def require_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
     rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     message = (
         f"{place}: {len(found)} of {len(tensors)} tensors hold NaN or infinity in float32: "
-        f"{', '.join(shown)}{rest}; "
-        "the training has diverged or the file is damaged: use an earlier checkpoint"
+        f"{', '.join(shown)}{rest}; the training has diverged or the file is damaged: use an earlier "
+        "checkpoint"
     )
     raise NonFiniteWeightsError(message, tuple(found))
 

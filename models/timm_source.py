@@ -74,12 +74,14 @@ def check(name: str) -> None:
 
     timm itself would take the address of a download for a network, so its list is asked first.
     """
+    asked = f"timm:{name}"
     if not _timm().is_model(name):
-        raise UnknownArchitectureError(f"timm:{name}", [f"timm:{near}" for near in names_like(name)])
+        raise UnknownArchitectureError(asked, [f"timm:{near}" for near in names_like(name)])
     if not knows(name):
         bare = name.partition(".")[0]
-        tags = [f"timm:{bare}.{tag}" for tag in _tags(name)]
-        raise UnknownArchitectureError(f"timm:{name}", tags or [f"timm:{bare}"])
+        raise UnknownArchitectureError(
+            asked, [f"timm:{bare}", *(f"timm:{bare}.{tag}" for tag in _tags(name))]
+        )
 
 
 def _tags(name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ _SHOWN = 8
 _LEGACY_PICKLES = 4
 """Magic number, protocol, machine, content: the pickles before the raw numbers in files before torch 1.6."""
 
-_HARMLESS = (
+_HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
     np.dtype,
     *(type(np.dtype(code)) for code in "?bBhHiIlLqQefd"),
@@ -37,7 +37,10 @@ _HARMLESS = (
 """What training scripts leave beside the weights and what cannot do anything when built: the parsed arguments
 and NumPy numbers."""
 
-_BUILDS_TENSORS = re.compile(r"(torch\._utils\._rebuild_\w+|torch\.\w+Storage|collections\.OrderedDict)")
+_BUILDS_TENSORS = re.compile(
+    r"torch\._utils\._rebuild_\w+|torch\.(\w+Storage|Size|storage\.UntypedStorage|nn\.parameter\.Parameter)"
+    r"|collections\.(OrderedDict|Counter|defaultdict)|(__builtin__|builtins)\.(set|bytearray)|_codecs\.encode"
+)
 
 
 def read(path: Path, kind: FileKind, *, allow_pickle: bool) -> tuple[object, bool]:
@@ -67,8 +70,7 @@ def _run_pickle(path: Path) -> object:
     except Exception as error:
         message = (
             f"{path}: its pickle was run, as allowed, and failed with {type(error).__name__}: "
-            f"{_first_line(error)}; "
-            "install or put into the working directory the code it was saved with"
+            f"{_first_line(error)}; install or put into the working directory the code it was saved with"
         )
         raise CheckpointError(message) from error
 
@@ -86,10 +88,8 @@ def _refusal(path: Path, wants: tuple[str, ...], reason: str) -> str:
     what = f"wants to import {shown}{rest}" if wants else f"is a pickle that safe reading refuses ({reason})"
     return (
         f"{path}: holds more than tensors and plain data: it {what}. Reading it would run code from the "
-        f"file, so "
-        "nothing was read. Save the weights alone with torch.save(network.state_dict(), 'weights.pt'), "
-        "or, if you "
-        "trust where the file comes from, read it with --allow-pickle"
+        "file, so nothing was read. Save the weights alone with torch.save(network.state_dict(), "
+        "'weights.pt'), or, if you trust where the file comes from, read it with --allow-pickle"
     )
 
 

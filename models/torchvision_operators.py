@@ -19,7 +19,7 @@ _SIGNATURES = (
 
 @functools.cache
 def make_torchvision_importable() -> tuple[torch.library.Library, ...]:
-    """torchvision is imported; the operators it describes and lacks are declared first, without code behind them.
+    """torchvision is imported; operators it describes and lacks are declared first, without code.
 
     Where its own operators load, nothing is declared. Whatever else is wrong with it is raised as it comes.
     Cached: torch forgets a declared operator together with its library object.
@@ -29,9 +29,9 @@ def make_torchvision_importable() -> tuple[torch.library.Library, ...]:
     except RuntimeError as error:
         if _MISSING not in str(error):
             raise
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for signature in _SIGNATURES:
-            library.define(signature)
+            library.define(signature)  # type: ignore[no-untyped-call]
         importlib.import_module("torchvision")
         return (library,)
     return ()

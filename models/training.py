@@ -17,8 +17,8 @@ _EVALUATION_BATCH = 256
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How to train. The learning rate rises over the first `warm_up` share of the steps to `learning_rate` and
-    falls to zero as a cosine; the optimiser is AdamW. Raises `SettingsError` with every problem."""
+    """How to train. The optimiser is AdamW; its rate rises to `learning_rate` over the first `warm_up` share
+    of the steps, then falls to zero as a cosine. Raises `SettingsError` with every problem."""
 
     epochs: int = 20
     batch_size: int = 64
@@ -113,7 +113,12 @@ def measure_accuracy(module: nn.Module, data: ImageData) -> float:
     module.eval()
     images, labels = torch.from_numpy(data.held_out_images), torch.from_numpy(data.held_out_labels)
     with torch.no_grad():
-        named = torch.cat([module(batch).argmax(1) for batch in images.split(_EVALUATION_BATCH)])
+        named = torch.cat(
+            [
+                module(images[start : start + _EVALUATION_BATCH]).argmax(1)
+                for start in range(0, len(images), _EVALUATION_BATCH)
+            ]
+        )
     return float((named == labels).float().mean())
 
 
@@ -136,8 +141,7 @@ def _check(module: nn.Module, images: Tensor, classes: int, settings: TrainingSe
     if scores.shape != (2, classes):
         message = (
             f"training: the network gives scores of shape {tuple(scores.shape[1:])}, expected "
-            f"({classes},), one a "
-            "class; build it with that num_classes"
+            f"({classes},), one a class; build it with that num_classes"
         )
         raise TrainingError(message)
 
@@ -179,13 +183,13 @@ def _one_epoch(
     order = torch.randperm(len(images), generator=generator)
     steps = _steps(images, settings)
     total = 0.0
-    for chosen in order[: steps * settings.batch_size].split(settings.batch_size):
+    for chosen in order[: steps * settings.batch_size].reshape(steps, settings.batch_size):
         batch = settings.augmentation.apply(images[chosen], generator)
         loss = functional.cross_entropy(
             module(batch), labels[chosen], label_smoothing=settings.label_smoothing
         )
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         total += loss.item()

@@ -47,7 +47,7 @@ def check_batches(
 
     Raises ComparisonImpossibleError when the check could not show anything.
     """
-    if problems := _question_problems(session, images, expected, sizes):
+    if problems := _question_problems(session, images, expected, own_float32, sizes):
         raise ComparisonImpossibleError(problems)
     check = _Check(session=session, images=images, expected=expected, own=own_float32, tolerance=tolerance)
     in_order = np.arange(len(images))
@@ -215,7 +215,11 @@ def _indistinct_pairs(
 
 
 def _question_problems(
-    session: Session, images: Tensor, expected: Mapping[str, FloatArray], sizes: Sequence[int]
+    session: Session,
+    images: Tensor,
+    expected: Mapping[str, FloatArray],
+    own_float32: Mapping[str, Tensor] | None,
+    sizes: Sequence[int],
 ) -> list[str]:
     problems = [] if expected else ["expected has no outputs"]
     inputs = session.signature.inputs
@@ -229,6 +233,11 @@ def _question_problems(
         f"found {rows.dtype} {list(rows.shape)}"
         for name, rows in expected.items()
         if rows.dtype != np.float64 or rows.shape[:1] != (len(images),) or rows.size == 0
+    ]
+    problems += [
+        f"own_float32 must hold {name!r} in the shape {list(rows.shape)}"
+        for name, rows in expected.items()
+        if own_float32 is not None and (name not in own_float32 or own_float32[name].shape != rows.shape)
     ]
     if not any(size > 1 for size in sizes):
         problems.append(f"sizes {list(sizes)} must have one above 1: a single image has no neighbours")

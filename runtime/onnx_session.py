@@ -221,7 +221,7 @@ def _read_signature(session: _EngineSession, place: str) -> Signature:
 def _read_spec(value: _EngineValue) -> TensorSpec:
     # An axis without a name is free and tied to no other: its own place names it.
     shape = tuple(
-        length if isinstance(length, int | str) and length else f"{value.name}.axis{axis}"
+        length if length is not None and length != "" else f"{value.name}.axis{axis}"
         for axis, length in enumerate(value.shape)
     )
     return TensorSpec(name=value.name, shape=shape, dtype=np.dtype(_DTYPES[value.type]).name)

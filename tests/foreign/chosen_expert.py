@@ -44,6 +44,7 @@ CHOSEN_EXPERT = foreign_case(
         features=12,
     ),
     seed=311,
+    routing_spread=0.7,  # of the size of the biases, which would not sway the choice otherwise
     refused=(("blocks.0.0", "linear"), ("blocks.1.0", "linear")),
     routers=("blocks.0.0.scores", "blocks.1.0.scores"),
     notes="Gather of one expert by a computed index: refused, not linear in the index",

@@ -63,9 +63,9 @@ class RoutedConv2d(nn.Module):
 
 def _network(rule: Callable[[Tensor], Tensor]) -> nn.Module:
     return Trunk(
-        nn.Sequential(RoutedConv2d(8, 8, 3, rule, stride=2, groups=8), nn.BatchNorm2d(8), nn.SiLU()),
-        nn.Sequential(RoutedConv2d(8, 12, 1, rule), nn.BatchNorm2d(12), nn.SiLU()),
-        nn.Sequential(RoutedConv2d(12, 12, 3, rule), nn.BatchNorm2d(12), nn.SiLU()),
+        nn.Sequential(RoutedConv2d(8, 8, 3, rule, stride=2, groups=8), nn.BatchNorm2d(8), nn.Hardtanh(-2, 2)),
+        nn.Sequential(RoutedConv2d(8, 12, 1, rule), nn.BatchNorm2d(12), nn.Hardtanh(-2, 2)),
+        nn.Sequential(RoutedConv2d(12, 12, 3, rule), nn.BatchNorm2d(12), nn.Hardtanh(-2, 2)),
         width=8,
         features=12,
     )
@@ -83,13 +83,14 @@ ROUTING_LINEAR = _case(
     name="routing_linear",
     construct=partial(_network, linear),
     seed=161,
-    routing_spread=0.5,  # three layers whose output grows with the square of their input
+    routing_spread=1.0,
     notes="no activation: the kernel is affine even in the pooled features; negative and unbounded weights",
 )
 ROUTING_ONE_HOT = _case(
     name="routing_one_hot",
     construct=partial(_network, one_hot),
     seed=162,
+    routing_spread=0.7,  # of the size of the biases, which would not sway the choice otherwise
     notes=(
         "hard routing is recognised: linear behind the one-hot vector (1, 4), though an integer index stands "
         "before it; a tie, or scores closer than rounding, may choose another expert after export"

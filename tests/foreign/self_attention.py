@@ -19,8 +19,8 @@ class PixelAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.query = nn.Conv2d(channels, 4, 1)
-        self.key = nn.Conv2d(channels, 4, 1)
-        self.value = nn.Conv2d(channels, channels, 1)
+        self.key = nn.Conv2d(channels, 4, 1, bias=False)
+        self.value = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         query, key = self.query(x).flatten(2), self.key(x).flatten(2)

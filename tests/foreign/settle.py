@@ -99,17 +99,21 @@ def _give_statistics(norm: nn.BatchNorm2d, maps: tuple[Tensor, ...]) -> None:
 
 
 def _widen(router: nn.Module, inputs: tuple[Tensor, ...], spread: float) -> None:
-    """The router's outputs vary by the given deviation around its bias."""
+    """The router's outputs vary by the given deviation around small centres, with or without a bias."""
     weight = router.get_parameter("weight")
     rows = weight.flatten(1)
     features = torch.cat([vectors.reshape(-1, rows.shape[1]) for vectors in inputs])  # (images, features)
     mean = features.mean(0)
-    rows = rows - torch.outer(rows @ mean / mean.dot(mean), mean)  # blind to the mean: centred without a bias
+    direction = mean / mean.dot(mean)
+    rows = rows - torch.outer(rows @ mean, direction)  # blind to the mean, which would saturate the outputs
     deviation = (features @ rows.T).std(0)
     if bool((deviation < 1e-4).any()):
         message = f"a routing output hardly varies over the images ({deviation.tolist()}): take another seed"
         raise ValueError(message)
-    weight.copy_((rows * (spread / deviation).unsqueeze(1)).view_as(weight))
+    rows = rows * (spread / deviation).unsqueeze(1)
+    # Not quite blind: the offset of a norm in front has to show in the output, or its loss would go unseen.
+    centres = 0.5 * torch.randn(len(rows))
+    weight.copy_((rows + torch.outer(centres, direction)).view_as(weight))
     bias = dict(router.named_parameters()).get("bias")
     if bias is not None:
         bias.normal_(std=0.5)

@@ -1,0 +1,57 @@
+"""Which PyTorch module is the first to leave the tolerance at a stage that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from condmix.exporters.capture import Tap
+from condmix.exporters.verify.records import Blame
+from condmix.exporters.verify.tapping import module_outputs, value_names, with_outputs
+from condmix.runtime.onnx_session import OnnxRuntimeBackend
+from condmix.runtime.parity import compare
+from condmix.runtime.tolerance import Tolerance
+
+
+def first_module_beyond(
+    stage: str,
+    proto: onnx.ModelProto,
+    taps: Sequence[Tap],
+    module: nn.Module,
+    image_chw: np.ndarray,
+    tolerance: Tolerance,
+) -> Blame | None:
+    """Compare the output of every module that the stage still shows, in order; None when all of them are within.
+
+    Showing inner values can change what a runtime fuses, so a fault that lies in a fusion may hide here.
+    """
+    shown = value_names(proto)
+    candidates = [tap for tap in taps if tap.value_name in shown]
+    if not candidates:
+        return None
+    session = OnnxRuntimeBackend().open(
+        with_outputs(proto, [tap.value_name for tap in candidates]).SerializeToString(), threads=1
+    )
+    feeds = {session.signature.inputs[0].name: image_chw[None]}
+    actual = session.run(feeds)
+    paths = [tap.module_path for tap in candidates]
+    double = module_outputs(module, paths, image_chw, torch.float64)
+    single = module_outputs(module, paths, image_chw, torch.float32)
+    for tap in candidates:
+        reference = double.get(tap.module_path)
+        if reference is None or reference.shape != actual[tap.value_name].shape or not reference.size:
+            continue
+        report = compare(
+            {tap.value_name: reference},
+            {tap.value_name: actual[tap.value_name]},
+            tolerance=tolerance,
+            own_float32={tap.value_name: single[tap.module_path]},
+            context={"stage": stage, "module": tap.module_path},
+        )
+        if not report.passed:
+            return Blame(stage=stage, module_path=tap.module_path, value_name=tap.value_name, report=report)
+    return None

@@ -1,0 +1,96 @@
+"""Images to verify on: seeded noise and real photographs or digits, chosen so that they drive the routing apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from condmix.exporters.errors import VerificationError
+
+SEED = 20190410  # the day the CondConv paper was submitted; any fixed number serves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Images of shape (count, channels, height, width), float32, and a word on where each comes from."""
+
+    array_nchw: np.ndarray
+    sources: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Identifies the exact pixels in a record."""
+        return hashlib.sha256(np.ascontiguousarray(self.array_nchw).tobytes()).hexdigest()
+
+    def take(self, indices: Sequence[int]) -> Images:
+        """The images at these places, in this order."""
+        return Images(
+            array_nchw=self.array_nchw[list(indices)], sources=tuple(self.sources[index] for index in indices)
+        )
+
+
+def user_images(array_nchw: np.ndarray, input_size: tuple[int, int, int]) -> Images:
+    """The user's own images. Raises VerificationError unless they are (count, *input_size), finite and at least two."""
+    if array_nchw.ndim != 4 or array_nchw.shape[1:] != input_size or len(array_nchw) < 2:
+        message = (
+            f"verification images have shape {array_nchw.shape}: expected at least two of {input_size}, "
+            "preprocessed as the network wants them"
+        )
+        raise VerificationError(message)
+    if not np.isfinite(array_nchw).all():
+        message = "verification images hold NaN or infinity: expected finite numbers"
+        raise VerificationError(message)
+    array = array_nchw.astype(np.float32)
+    return Images(array_nchw=array, sources=tuple(f"given {index}" for index in range(len(array))))
+
+
+def candidate_images(input_size: tuple[int, int, int]) -> Images:
+    """A pool of different images: noise of several strengths, crops of photographs, enlarged handwritten digits."""
+    generator = np.random.default_rng(SEED)
+    arrays: list[np.ndarray] = []
+    sources: list[str] = []
+    for strength in (1.0, 0.3, 2.0, 1.0):
+        arrays.append(strength * generator.standard_normal(input_size))
+        sources.append(f"noise x{strength:g}")
+    for name, image_hwc in _real_images(generator):
+        arrays.append(_fit(image_hwc, input_size))
+        sources.append(name)
+    # A real image against a brighter one: a pooled feature, and with it the routing, sees the level.
+    arrays.append(arrays[4] + 1.0)
+    sources.append(f"{sources[4]}, brighter")
+    arrays.append(0.25 * arrays[5] - 1.0)
+    sources.append(f"{sources[5]}, dark and flat")
+    return Images(array_nchw=np.stack(arrays).astype(np.float32), sources=tuple(sources))
+
+
+def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """Crops of scikit-learn's two photographs and some of its digits, values in [0, 1]."""
+    from sklearn.datasets import load_digits, load_sample_images
+
+    real: list[tuple[str, np.ndarray]] = []
+    for name, photograph in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        height, width = photograph.shape[:2]
+        for crop in range(3):
+            size = int(generator.integers(height // 3, height))
+            top, left = int(generator.integers(0, height - size + 1)), int(generator.integers(0, width - size + 1))
+            real.append((f"photograph {name} crop {crop}", photograph[top : top + size, left : left + size] / 255.0))
+    digits = load_digits()
+    for index in generator.choice(len(digits.images), size=3, replace=False):
+        real.append((f"digit {digits.target[index]}", digits.images[index][:, :, None] / 16.0))
+    return real
+
+
+def _fit(image_hwc: np.ndarray, input_size: tuple[int, int, int]) -> np.ndarray:
+    """Resize to the input's height and width, give it its channels, and normalise to about zero mean, unit deviation."""
+    channels, height, width = input_size
+    image = torch.from_numpy(np.ascontiguousarray(image_hwc.transpose(2, 0, 1)))[None].float()
+    resized = functional.interpolate(image, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
+    planes = resized[0].numpy()
+    if planes.shape[0] != channels:
+        planes = np.resize(planes.mean(axis=0, keepdims=True), (channels, height, width))
+    return (planes - 0.5) / 0.25

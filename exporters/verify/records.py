@@ -1,0 +1,118 @@
+"""What verification found: parity of every stage, of every batch size, and the module to blame when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from condmix.runtime.batch_report import BatchReport, BatchVerdict
+from condmix.runtime.parity_report import ParityReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageParity:
+    """One stage of the export in ONNX Runtime against PyTorch in float64."""
+
+    stage: str
+    threads: int
+    report: ParityReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutingSpread:
+    """How far apart the verification images drive the routing: per routing value, the largest difference of any expert."""
+
+    largest_difference: Mapping[str, float]
+
+    @property
+    def smallest(self) -> float | None:
+        """The least spread of any CondConv block; None for a network without CondConv."""
+        return min(self.largest_difference.values(), default=None)
+
+    @property
+    def differs(self) -> bool:
+        """Whether every block's routing moved by more than rounding. True for a network without CondConv."""
+        return all(difference > LEAST_SPREAD for difference in self.largest_difference.values())
+
+
+LEAST_SPREAD = 1e-4
+"""Routing weights lie in [0, 1] or so; float32 rounding moves them by 1e-7."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """The images verification ran on."""
+
+    count: int
+    sources: tuple[str, ...]
+    """One word an image: noise, photograph, digit, or a file's name."""
+    sha256: str
+    routing: RoutingSpread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blame:
+    """The first PyTorch module, in order of computation, whose value leaves the tolerance at a stage."""
+
+    stage: str
+    module_path: str
+    value_name: str
+    report: ParityReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """The whole proof. `passed` is the only thing that decides about the file's name."""
+
+    images: ImageFacts
+    stages: tuple[StageParity, ...]
+    batches: BatchReport | None
+    """Only for files with a batch axis other than one."""
+    blame: Blame | None
+
+    @property
+    def passed(self) -> bool:
+        """Every stage and every batch size within tolerance."""
+        stages_pass = all(stage.report.passed for stage in self.stages)
+        return stages_pass and (self.batches is None or self.batches.verdict is BatchVerdict.PASS)
+
+    @property
+    def final(self) -> ParityReport:
+        """The report of the graph that goes into the file."""
+        return self.stages[-1].report
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know although everything passed."""
+        if self.images.routing.differs:
+            return ()
+        still = [name for name, spread in self.images.routing.largest_difference.items() if spread <= LEAST_SPREAD]
+        return (
+            f"the routing of {len(still)} CondConv blocks does not move between the verification images "
+            f"({', '.join(still[:3])}): parity says nothing about how their experts are mixed; is the network trained?",
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain data."""
+        return {
+            "passed": self.passed,
+            "warnings": list(self.warnings),
+            "images": {
+                "count": self.images.count,
+                "sources": list(self.images.sources),
+                "sha256": self.images.sha256,
+                "routing_spread": dict(self.images.routing.largest_difference),
+            },
+            "stages": [
+                {"stage": item.stage, "threads": item.threads, "parity": item.report.to_dict()} for item in self.stages
+            ],
+            "batches": None if self.batches is None else self.batches.to_dict(),
+            "blame": None
+            if self.blame is None
+            else {
+                "stage": self.blame.stage,
+                "module": self.blame.module_path,
+                "value": self.blame.value_name,
+                "parity": self.blame.report.to_dict(),
+            },
+        }

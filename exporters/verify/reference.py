@@ -1,0 +1,79 @@
+"""What PyTorch says: in float64, the yardstick, and in float32, its own error; one image at a time.
+
+One at a time, because networks exist that are right at batch 1 only; and because the export's meaning is a function of one image.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from condmix.exporters.errors import VerificationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Outputs by name, each (images, ...): float64, and PyTorch's own float32 result."""
+
+    float64: Mapping[str, np.ndarray]
+    float32: Mapping[str, np.ndarray]
+
+
+def run_reference(module: nn.Module, images_nchw: np.ndarray, output_names: Sequence[str]) -> Reference:
+    """Run the network on every image in both precisions.
+
+    Raises VerificationError when it does not run in float64, when its outputs are not tensors, or not finite.
+    """
+    single = _run(copy.deepcopy(module).eval().float(), images_nchw, torch.float32, output_names)
+    try:
+        double = _run(copy.deepcopy(module).eval().double(), images_nchw, torch.float64, output_names)
+    except RuntimeError as error:
+        message = (
+            f"the network does not run in float64, which is the yardstick of parity: {str(error).splitlines()[0]}; "
+            "expected a forward pass that follows the dtype of its input (no float32 tensors made inside)"
+        )
+        raise VerificationError(message) from error
+    return Reference(float64=double, float32=single)
+
+
+def _run(
+    module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    with torch.no_grad():
+        for image in images_nchw:
+            outputs = flatten_outputs(module(torch.from_numpy(image[None]).to(dtype)))
+            if len(outputs) != len(names):
+                message = f"the network returned {len(outputs)} tensors, its graph has {len(names)} outputs"
+                raise VerificationError(message)
+            for name, output in zip(names, outputs, strict=True):
+                rows[name].append(output.numpy())
+    return {name: join_rows(values) for name, values in rows.items()}
+
+
+def flatten_outputs(result: object) -> list[torch.Tensor]:
+    """The tensors of a network's result, in order. Raises VerificationError for anything that is not made of tensors."""
+    if isinstance(result, torch.Tensor):
+        return [result]
+    if isinstance(result, Mapping):
+        return [tensor for item in result.values() for tensor in flatten_outputs(item)]
+    if isinstance(result, Sequence) and not isinstance(result, str):
+        return [tensor for item in result for tensor in flatten_outputs(item)]
+    message = f"the network returned {type(result).__name__}: expected tensors"
+    raise VerificationError(message)
+
+
+def join_rows(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Results of single images as one array, image by image on axis 0.
+
+    A network that squeezes its result gives (classes,) for one image; it becomes a row as well.
+    """
+    first = values[0]
+    if first.ndim > 0 and first.shape[0] == 1:
+        return np.concatenate(values)
+    return np.stack(values)

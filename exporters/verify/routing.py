@@ -1,0 +1,50 @@
+"""Choosing images by what they do to the routing, and stating how far apart they drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+
+from condmix.exporters.verify.records import RoutingSpread
+from condmix.exporters.verify.tapping import with_outputs
+from condmix.runtime.onnx_session import OnnxRuntimeBackend
+
+
+def routing_of(proto: onnx.ModelProto, routing_values: Sequence[str], images_nchw: np.ndarray) -> dict[str, np.ndarray]:
+    """Every block's routing for every image, (images, experts) by value name, from the captured graph."""
+    if not routing_values:
+        return {}
+    session = OnnxRuntimeBackend().open(with_outputs(proto, routing_values).SerializeToString(), threads=1)
+    name = session.signature.inputs[0].name
+    rows: dict[str, list[np.ndarray]] = {value: [] for value in routing_values}
+    for image in images_nchw:
+        outputs = session.run({name: image[None]})
+        for value in routing_values:
+            rows[value].append(outputs[value].reshape(-1))
+    return {value: np.stack(items) for value, items in rows.items()}
+
+
+def spread(routing: Mapping[str, np.ndarray]) -> RoutingSpread:
+    """The largest difference that any two images make to any expert's weight, block by block."""
+    return RoutingSpread(
+        largest_difference={name: float(np.ptp(rows, axis=0).max()) for name, rows in routing.items()}
+    )
+
+
+def choose(routing: Mapping[str, np.ndarray], count: int, available: int) -> tuple[int, ...]:
+    """Greedily pick `count` images whose routing vectors lie far from each other; the first two come first.
+
+    Distance is summed over blocks, each scaled by its own largest spread, so that no block drowns the others.
+    """
+    chosen = [0, min(4, available - 1)]
+    if not routing:
+        return tuple(dict.fromkeys([*chosen, *range(available)]))[:count]
+    scaled = [rows / max(float(np.ptp(rows, axis=0).max()), 1e-12) for rows in routing.values()]
+    points = np.concatenate(scaled, axis=1)
+    while len(chosen) < min(count, available):
+        distance = np.stack([np.abs(points - points[index]).sum(axis=1) for index in chosen]).min(axis=0)
+        distance[chosen] = -1.0
+        chosen.append(int(distance.argmax()))
+    return tuple(chosen[:count])

@@ -1,0 +1,62 @@
+"""Making inner values of a graph visible, and PyTorch's modules with them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from condmix.exporters.verify.reference import flatten_outputs
+
+
+def with_outputs(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """A copy of the model that also returns the values `names` (float32). Fusions around them may differ."""
+    tapped = onnx.ModelProto()
+    tapped.CopyFrom(proto)
+    present = {output.name for output in tapped.graph.output}
+    for name in dict.fromkeys(names):
+        if name not in present:
+            tapped.graph.output.add().CopyFrom(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    return tapped
+
+
+def value_names(proto: onnx.ModelProto) -> frozenset[str]:
+    """All values that the main graph computes."""
+    return frozenset(name for node in proto.graph.node for name in node.output)
+
+
+@contextmanager
+def recorded(module: nn.Module, paths: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+    """Within the context, every call of a module at one of `paths` leaves its output under its path."""
+    seen: dict[str, np.ndarray] = {}
+    handles = []
+
+    def keep(path: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, torch.Tensor):
+                seen[path] = flatten_outputs(output)[0].detach().numpy().copy()
+
+        return hook
+
+    for path in paths:
+        handles.append(module.get_submodule(path).register_forward_hook(keep(path)))  # type: ignore[arg-type]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def module_outputs(
+    module: nn.Module, paths: Sequence[str], image_chw: np.ndarray, dtype: torch.dtype
+) -> dict[str, np.ndarray]:
+    """The outputs of the modules at `paths` for one image, in one precision."""
+    network = copy.deepcopy(module).eval().to(dtype)
+    with recorded(network, paths) as seen, torch.no_grad():
+        network(torch.from_numpy(image_chw[None]).to(dtype))
+    return dict(seen)

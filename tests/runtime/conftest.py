@@ -1,0 +1,99 @@
+"""Small ONNX files, right and wrong, for the tests of this folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import onnx
+import pytest
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+CLASSES = 5
+IMAGE_CHW = (3, 6, 6)
+
+BuildOnnx = Callable[..., bytes]
+
+
+def build(
+    nodes: Sequence[NodeProto],
+    *,
+    inputs: Mapping[str, Sequence[int | str | None]],
+    outputs: Mapping[str, Sequence[int | str | None]],
+    constants: Mapping[str, np.ndarray],
+    element_type: int = TensorProto.FLOAT,
+) -> bytes:
+    """A checked ONNX file with float inputs and outputs."""
+    graph = helper.make_graph(
+        list(nodes),
+        "graph",
+        [helper.make_tensor_value_info(name, element_type, list(shape)) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, element_type, list(shape)) for name, shape in outputs.items()],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def build_onnx() -> BuildOnnx:
+    return build
+
+
+@pytest.fixture(scope="session")
+def linear_weight() -> np.ndarray:
+    return np.random.default_rng(3).standard_normal((4, CLASSES)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def linear_bytes(linear_weight: np.ndarray) -> bytes:
+    """y[n, 5] = x[n, 4] @ w."""
+    return build(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        inputs={"x": ["n", 4]},
+        outputs={"y": ["n", CLASSES]},
+        constants={"w": linear_weight},
+    )
+
+
+class ConvNet:
+    """images[n, 3, 6, 6] -> Conv 3x3 -> mean over the image -> logits[n, 5], with optional faults at the end."""
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(11)
+        self.kernel_oihw = generator.standard_normal((4, 3, 3, 3)).astype(np.float32)
+        self.dense_io = generator.standard_normal((4, CLASSES)).astype(np.float32)
+        self.images_nchw = generator.standard_normal((9, *IMAGE_CHW)).astype(np.float32)
+
+    def expected(self, images_nchw: np.ndarray) -> dict[str, np.ndarray]:
+        """The plain loops in float64."""
+        images = images_nchw.astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(2, 3))
+        features = np.einsum("nchwij,ocij->nohw", windows, self.kernel_oihw.astype(np.float64))
+        return {"logits": features.mean(axis=(2, 3)) @ self.dense_io.astype(np.float64)}
+
+    def to_onnx(
+        self,
+        *,
+        fault: Sequence[NodeProto] = (),
+        constants: Mapping[str, np.ndarray] | None = None,
+        batch: int | str = "batch",
+    ) -> bytes:
+        """The file; `fault` is nodes from the value `right` to the output `logits`."""
+        last = list(fault) or [helper.make_node("Identity", ["right"], ["logits"])]
+        return build(
+            [
+                helper.make_node("Conv", ["images", "kernel"], ["features"]),
+                helper.make_node("GlobalAveragePool", ["features"], ["pooled"]),
+                helper.make_node("Flatten", ["pooled"], ["flat"]),
+                helper.make_node("MatMul", ["flat", "dense"], ["right"]),
+                *last,
+            ],
+            inputs={"images": [batch, *IMAGE_CHW]},
+            outputs={"logits": [None, None]},
+            constants={"kernel": self.kernel_oihw, "dense": self.dense_io, **(constants or {})},
+        )
+
+
+@pytest.fixture(scope="session")
+def conv_net() -> ConvNet:
+    return ConvNet()

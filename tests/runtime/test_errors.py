@@ -1,0 +1,57 @@
+import inspect
+from pathlib import Path
+
+import pytest
+
+from condmix.runtime import errors
+
+
+def test_every_error_derives_from_the_one_base_and_from_a_builtin():
+    found = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
+    assert len(found) >= 7
+    for error in found:
+        assert issubclass(error, errors.InferenceError)
+        assert issubclass(error, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.InvalidSettingError, errors.InvalidRecordError, errors.ComparisonImpossibleError]
+)
+def test_errors_about_given_values_are_value_errors(error: type[Exception]):
+    assert issubclass(error, ValueError)
+
+
+def test_a_missing_engine_carries_the_line_that_installs_it():
+    error = errors.EngineMissingError("onnxruntime", "onnxruntime", "No module named 'onnxruntime'")
+    assert error.install_line == 'pip install "condmix[onnxruntime]"'
+    assert str(error) == (
+        "the engine 'onnxruntime' cannot be used: No module named 'onnxruntime'. "
+        'Install it with: pip install "condmix[onnxruntime]"'
+    )
+
+
+def test_problems_are_listed_one_a_line():
+    error = errors.SignatureMismatchError(["'x' is missing", "'y' is wrong"])
+    assert error.problems == ("'x' is missing", "'y' is wrong")
+    assert str(error) == "the inputs do not fit the model:\n  - 'x' is missing\n  - 'y' is wrong"
+
+
+def test_setting_and_record_errors_name_the_record():
+    assert str(errors.InvalidSettingError(["relative is -1"], record="Tolerance")) == (
+        "Tolerance cannot be made:\n  - relative is -1"
+    )
+    assert str(errors.InvalidRecordError(["'a' is missing"], record="Artifact")) == (
+        "this is not a valid Artifact record:\n  - 'a' is missing"
+    )
+
+
+def test_unreadable_and_failed_models_name_the_place():
+    unreadable = errors.ModelUnreadableError("'a.onnx'", "the file is empty", "Write it again.")
+    assert str(unreadable) == "'a.onnx' cannot be opened: the file is empty. Write it again."
+    failed = errors.SessionFailedError("onnxruntime", "'a.onnx'", "out of memory")
+    assert str(failed) == "onnxruntime failed while running 'a.onnx': out of memory"
+
+
+def test_a_place_is_the_path_or_the_size():
+    assert errors.describe_place(Path("a.onnx")) == "'a.onnx'"
+    assert errors.describe_place(b"abc") == "a model of 3 bytes in memory"
