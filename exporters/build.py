@@ -10,13 +10,13 @@ import onnx_ir as ir
 from torch import nn
 
 from condmix.exporters.batch.generalise import generalise
-from condmix.exporters.capture import Tap, capture
+from condmix.exporters.capture import Captured, Tap, capture
 from condmix.exporters.finish import finish
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.recognise import recognise
-from condmix.exporters.records import LayerRecord, RewriteStep
+from condmix.exporters.records import LayerRecord, RewriteStep, with_forms
 from condmix.exporters.rewrite import DEFAULT_RULES, TIDY_RULES
 from condmix.exporters.rewrite.driver import run_rules
 
@@ -61,58 +61,49 @@ def build(
     Raises CaptureError, NotExportableError (all places at once) or GraphError.
     """
     report_progress("capture")
-    captured = capture(module, input_size)
-    model = captured.model
+    return build_from(capture(module, input_size), options, metadata, report_progress)
+
+
+def build_from(
+    captured: Captured, options: ExportOptions, metadata: Mapping[str, str], report_progress: ReportProgress
+) -> Build:
+    """The same from a captured graph, which is left as it was: one capture serves several exports."""
+    model = captured.model.clone()
     stages = [_stage("captured", model, options, metadata)]
-    if options.stage == "captured":
-        return Build(stages=tuple(stages), layers=(), steps=(), taps=captured.taps)
+    steps: list[RewriteStep] = []
+    layers: tuple[LayerRecord, ...] = ()
+    routing_values: tuple[str, ...] = ()
 
-    report_progress("recognise")
-    steps = list(run_rules(model, TIDY_RULES))
-    found = recognise(model)
-    stages.append(_stage("named", model, options, metadata))
-    if options.stage == "named":
-        return Build(
-            stages=tuple(stages),
-            layers=found.layers,
-            steps=tuple(steps),
-            taps=captured.taps,
-            routing_values=found.routing_values,
-        )
-
-    report_progress("rewrite")
-    steps.extend(run_rules(model, DEFAULT_RULES))
-    stages.append(_stage("rewritten", model, options, metadata))
-    if options.stage == "rewritten":
-        return Build(
-            stages=tuple(stages),
-            layers=found.layers,
-            steps=tuple(steps),
-            taps=captured.taps,
-            routing_values=found.routing_values,
-        )
-
-    report_progress("lower")
-    batch = BatchAxis(size=options.batch)
-    generalise(model, batch)
-    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
-    if batch.is_one:
+    if options.reaches("named"):
+        report_progress("recognise")
         steps.extend(run_rules(model, TIDY_RULES))
-    stages.append(_stage("final", model, options, metadata))
+        found = recognise(model)
+        layers, routing_values = found.layers, found.routing_values
+        stages.append(_stage("named", model, options, metadata))
+    if options.reaches("rewritten"):
+        report_progress("rewrite")
+        steps.extend(run_rules(model, DEFAULT_RULES))
+        stages.append(_stage("rewritten", model, options, metadata))
+    if options.reaches("final"):
+        report_progress("lower")
+        batch = BatchAxis(size=options.batch)
+        generalise(model, batch)
+        lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
+        if batch.is_one:
+            steps.extend(run_rules(model, TIDY_RULES))
+        layers = with_forms(layers, lowered, steps)
+        stages.append(_stage("final", model, options, metadata))
     return Build(
         stages=tuple(stages),
-        layers=found.merge(lowered),
+        layers=layers,
         steps=tuple(steps),
         taps=captured.taps,
-        routing_values=found.routing_values,
+        routing_values=routing_values,
     )
 
 
-def _stage(
-    name: str, model: ir.Model, options: ExportOptions, metadata: Mapping[str, str]
-) -> Stage:
+def _stage(name: str, model: ir.Model, options: ExportOptions, metadata: Mapping[str, str]) -> Stage:
     """A finished copy of the graph as it stands; the graph itself goes on."""
     last = name == options.stage
     opset = options.opset if last else model.opset_imports[""]
-    copy = model if name == "final" else model.clone()
-    return Stage(name=name, proto=finish(copy, opset, {**metadata, "condmix_stage": name}))
+    return Stage(name=name, proto=finish(model.clone(), opset, {**metadata, "condmix_stage": name}))

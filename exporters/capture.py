@@ -60,7 +60,7 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
                 input_names=["input"],
                 optimize=True,
             )
-    except Exception as error:  # noqa: BLE001 - torch raises many kinds, all meaning "could not capture"
+    except Exception as error:
         raise CaptureError(_explain(error, input_size)) from error
     if program is None:
         message = "torch.onnx.export returned no program: expected an ONNXProgram; is torch at least 2.9?"
@@ -135,7 +135,8 @@ def _reader_path(node: ir.Node, paths: dict[str | None, str]) -> str:
     shared = readers[0]
     for parts in readers[1:]:
         length = next(
-            (i for i, (a, b) in enumerate(zip(shared, parts, strict=False)) if a != b), min(len(shared), len(parts))
+            (i for i, (a, b) in enumerate(zip(shared, parts, strict=False)) if a != b),
+            min(len(shared), len(parts)),
         )
         shared = shared[:length]
     return ".".join(shared)

@@ -11,7 +11,15 @@ from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.facts import constant_ints, module_path
 from condmix.exporters.graph.splice import remove_unused
 
-_AXES_BECAME_AN_INPUT = ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare")
+_AXES_BECAME_AN_INPUT = (
+    "ReduceMean",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceSumSquare",
+)
 _UNCHANGED_FROM_17 = frozenset(
     {
         "Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Expand", "Flatten", "Gather",

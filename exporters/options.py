@@ -41,6 +41,10 @@ class ExportOptions:
         if problems:
             raise OptionsError("; ".join(problems))
 
+    def reaches(self, stage: str) -> bool:
+        """Whether the export goes as far as `stage`."""
+        return STAGES.index(stage) <= STAGES.index(self.stage)
+
     def _contradiction(self) -> str | None:
         if self.batch is None and self.condconv in ("kernel", "grouped"):
             return f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto"

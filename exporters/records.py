@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 
 class LayerKind(enum.Enum):
@@ -51,3 +51,30 @@ class LayerRecord:
         data["kind"] = self.kind.value
         data["details"] = dict(self.details)
         return data
+
+
+GROUPING_RULE = "group_pointwise_mixconv"
+"""The rewrite that turns a MixConv into an ordinary grouped convolution before any form is chosen."""
+
+
+def with_forms(
+    found: Sequence[LayerRecord], lowered: Sequence[LayerRecord], steps: Sequence[RewriteStep]
+) -> tuple[LayerRecord, ...]:
+    """The records of recognition, completed by what lowering and rewriting made of each layer.
+
+    Layers are matched by kind, path and order: one module may hold several.
+    """
+    waiting: dict[tuple[LayerKind, str], list[LayerRecord]] = {}
+    for record in lowered:
+        waiting.setdefault((record.kind, record.path), []).append(record)
+    grouped = {step.path: step for step in steps if step.rule == GROUPING_RULE and step.applied}
+    complete: list[LayerRecord] = []
+    for record in found:
+        own = waiting.get((record.kind, record.path))
+        if record.recognised and own:
+            complete.append(own.pop(0))
+        elif record.recognised and record.path in grouped:
+            complete.append(replace(record, form="grouped_conv", why=grouped[record.path].note))
+        else:
+            complete.append(record)
+    return tuple(complete)

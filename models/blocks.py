@@ -12,6 +12,7 @@ from condmix.models.initialise import (
     RELU_GAIN,
     RESIDUAL_BRANCH_GAIN,
     SILU_GAIN,
+    SQUEEZE_EXCITE_GATE_GAIN,
 )
 from condmix.models.kernel_settings import RoutingScope
 from condmix.models.layers import apply_layer, convolution, depthwise, pointwise
@@ -81,6 +82,10 @@ class SqueezeExcite(nn.Module):
         """(batch, channels, height, width) to the same shape."""
         gate = torch.sigmoid(self.expand(self.activation(self.reduce(self.pool(x)))))
         return x * gate
+
+    def initial_gains(self) -> Mapping[nn.Module, float]:
+        """Gates start near one half."""
+        return {self.expand: SQUEEZE_EXCITE_GATE_GAIN}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 from condmix.models import assembly, checkpoint_format, file_kind, safetensors_file, state_dict, torch_file
 from condmix.models.assembly import Assembly
 from condmix.models.atomic_write import written_whole
-from condmix.models.blueprint import assumed, draw
+from condmix.models.blueprint import Blueprint, assumed, draw
 from condmix.models.checkpoint_format import CheckpointContents
 from condmix.models.errors import CheckpointError, InputSizeError
 from condmix.models.key_matching import require_fit
@@ -87,10 +87,12 @@ def save(
         )
         raise CheckpointError(message)
     tensors, _ = as_float32(place, module.state_dict())
+    blueprint = draw(architecture, settings)
+    _check_against(place, blueprint, input_size, preprocessing, class_names)
     require_fit(
         place,
         f"{architecture} with these settings",
-        draw(architecture, settings).build().state_dict(),
+        blueprint.build().state_dict(),
         tensors,
         lambda: "Save it under the architecture and settings it was built with",
     )
@@ -113,6 +115,30 @@ def save(
             f"{place}: cannot be written ({error.strerror or error}); check the folder and its permissions"
         )
         raise CheckpointError(message) from error
+
+
+def _check_against(
+    place: str,
+    blueprint: Blueprint,
+    input_size: InputSize,
+    preprocessing: Preprocessing,
+    class_names: Sequence[str] | None,
+) -> None:
+    channels = blueprint.input_size[0]
+    counts = {"input_size": input_size[0], "preprocessing": len(preprocessing.mean)}
+    problems = [
+        f"{name} has {count} channels, {blueprint.architecture} with these settings has {channels}"
+        for name, count in counts.items()
+        if count != channels
+    ]
+    if class_names is not None and len(class_names) != blueprint.num_classes:
+        problems.append(
+            f"class_names has {len(class_names)} names, {blueprint.architecture} with these settings has "
+            f"{blueprint.num_classes} classes"
+        )
+    if problems:
+        message = f"{place}: not saved: {'; '.join(problems)}"
+        raise CheckpointError(message)
 
 
 def _read(path: Path, *, allow_pickle: bool) -> tuple[object, tuple[str, ...]]:

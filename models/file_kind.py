@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from condmix.models.errors import NotACheckpointError
 
-_LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""The first pickle in files of torch.save before version 1.6: the number 0x1950a86a20f9469cfc6c."""
+_LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number 0x1950a86a20f9469cfc6c as a pickle writes it: files of torch.save before 1.6 start with it."""
 
 _HEAD_BYTES = 512
 
@@ -49,7 +49,7 @@ def identify(path: Path) -> FileKind:
     head, size_bytes = _head(path)
     if head.startswith(b"PK\x03\x04"):
         return _identify_zip(path, size_bytes)
-    if head.startswith(_LEGACY_MAGIC):
+    if head[:1] == b"\x80" and _LEGACY_MAGIC in head[:32]:
         return FileKind.TORCH_LEGACY
     if head[8:9] == b"{":
         _check_safetensors_size(path, head, size_bytes)

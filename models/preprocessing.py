@@ -17,7 +17,14 @@ from condmix.models.errors import SettingsError
 from PIL import Image
 
 _FILTERS: Mapping[str, Image.Resampling] = MappingProxyType(
-    {filter_.name.lower(): filter_ for filter_ in Image.Resampling}
+    {
+        "nearest": Image.Resampling.NEAREST,
+        "box": Image.Resampling.BOX,
+        "bilinear": Image.Resampling.BILINEAR,
+        "hamming": Image.Resampling.HAMMING,
+        "bicubic": Image.Resampling.BICUBIC,
+        "lanczos": Image.Resampling.LANCZOS,
+    }
 )
 CROP_MODES = ("center", "squash")
 

@@ -73,7 +73,7 @@ def with_changes(defaults: Settings, changes: Mapping[str, object], place: str) 
     problems = []
     for key in changes:
         if key not in valid:
-            nearest = difflib.get_close_matches(str(key), valid, n=3, cutoff=0.5)
+            nearest = difflib.get_close_matches(str(key), valid, n=3, cutoff=0.6)
             hint = f"nearest: {', '.join(nearest)}" if nearest else f"valid: {', '.join(valid)}"
             problems.append(f"unknown setting {key!r} ({hint})")
     known: dict[str, typing.Any] = {key: value for key, value in changes.items() if key in valid}

@@ -65,9 +65,7 @@ class _EngineSession(Protocol):
 
     def get_inputs(self) -> list[_EngineValue]: ...
     def get_outputs(self) -> list[_EngineValue]: ...
-    def run(
-        self, output_names: list[str], input_feed: dict[str, Tensor], run_options: object
-    ) -> list[Tensor]: ...
+    def run(self, output_names: list[str], input_feed: dict[str, Tensor]) -> list[Tensor]: ...
     def end_profiling(self) -> str: ...
 
 
@@ -93,10 +91,8 @@ class OnnxRuntimeSession:
         Raises SignatureMismatchError (all mismatches at once) or SessionFailedError.
         """
         self._signature.check(feeds)
-        options = self._engine.RunOptions()
-        options.log_severity_level = _LOG_FATAL_ONLY
         try:
-            values = self._session.run(self._output_names, dict(feeds), options)
+            values = self._session.run(self._output_names, dict(feeds))
         except _engine_errors(self._engine) as error:
             raise SessionFailedError(ENGINE, self._place, _one_line(error)) from error
         return dict(zip(self._output_names, values, strict=True))

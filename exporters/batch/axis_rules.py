@@ -115,6 +115,21 @@ def _own_axis(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     return axis
 
 
+def _arg_reduce(node: ir.Node, axes: Sequence[Axis]) -> int | str:
+    source = node.inputs[0]
+    assert source is not None
+    own, axis = attribute_int(node, "axis", 0) % len(static_shape(source)), axes[0] or 0
+    if own == axis:
+        return "it works along the batch axis"
+    return axis - 1 if own < axis and not attribute_int(node, "keepdims", 1) else axis
+
+
+def _one_hot(node: ir.Node, axes: Sequence[Axis]) -> int | str:
+    rank = len(static_shape(node.outputs[0]))
+    own, axis = attribute_int(node, "axis", -1) % rank, axes[0] or 0
+    return axis if axis < own else axis + 1
+
+
 def _gather(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     source, indices = node.inputs[0], node.inputs[1]
     assert source is not None
@@ -141,7 +156,9 @@ def _pad(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     source, amounts = node.inputs[0], constant_ints(node.inputs[1])
     assert source is not None
     rank, axis = len(static_shape(source)), axes[0] or 0
-    listed = constant_ints(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else tuple(range(rank))
+    listed = (
+        constant_ints(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else tuple(range(rank))
+    )
     if amounts is None or listed is None:
         return "its padding is computed"
     for position, item in enumerate(listed):
@@ -157,13 +174,23 @@ def _topk(node: ir.Node, axes: Sequence[Axis]) -> int | str:
 AXIS_RULES: Mapping[str, AxisRule] = {
     **dict.fromkeys(ELEMENTWISE, _aligned),
     **dict.fromkeys(IMAGE_OPERATORS, _image),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Concat", "Split", "LayerNormalization", "Hardmax"), _own_axis),
     **dict.fromkeys(
-        ("Softmax", "LogSoftmax", "Concat", "Split", "LayerNormalization", "ArgMax", "Hardmax", "OneHot"), _own_axis
-    ),
-    **dict.fromkeys(
-        ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare"),
+        (
+            "ReduceMean",
+            "ReduceSum",
+            "ReduceMax",
+            "ReduceMin",
+            "ReduceProd",
+            "ReduceL1",
+            "ReduceL2",
+            "ReduceSumSquare",
+        ),
         _reduce,
     ),
+    "ArgMax": _arg_reduce,
+    "ArgMin": _arg_reduce,
+    "OneHot": _one_hot,
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Transpose": _transpose,

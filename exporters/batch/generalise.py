@@ -28,7 +28,7 @@ def generalise(model: ir.Model, batch: BatchAxis) -> None:
     graph = model.graph
     axes: dict[ir.Value, int | None] = dict.fromkeys(graph.inputs, 0)
     problems: list[str] = []
-    _drop_final_squeeze(graph)
+    _keep_batch_in_results(graph)
     for node in graph:
         incoming = [None if value is None else axes.get(value) for value in node.inputs]
         if all(axis is None for axis in incoming):
@@ -91,19 +91,13 @@ def _expand(node: ir.Node, axis: int | None) -> int | str:
     return place if target[place] == 1 else "it repeats images"
 
 
-def _drop_final_squeeze(graph: ir.Graph) -> None:
-    """A network that squeezes its result loses the batch axis at batch 1 only: (1, classes) is its result otherwise."""
-    for index, output in enumerate(list(graph.outputs)):
+def _keep_batch_in_results(graph: ir.Graph) -> None:
+    """A network that squeezes its result loses the batch axis at batch 1 only: its rows are its results otherwise."""
+    for output in graph.outputs:
         node = output.producer()
         if node is None or not is_op(node, "Reshape") or node.inputs[0] is None or output.uses():
             continue
         before, after = static_shape(node.inputs[0]), static_shape(output)
-        if before[:1] == (1,) and batch_place(before, 0, after) is None and before[1:] == after:
-            source = node.inputs[0]
-            if source.is_graph_input() or source.is_graph_output():
-                continue
-            graph.outputs[index] = source
-            name = output.name
-            graph.remove(node)
-            output.name = f"{name}/squeezed"
-            source.name = name
+        if before[:1] != (1,) or batch_place(before, 0, after) is not None:
+            continue
+        output.shape = ir.Shape((1, *after))

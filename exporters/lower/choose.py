@@ -17,6 +17,7 @@ from condmix.exporters.lower import (
     mixconv_parallel,
 )
 from condmix.exporters.lower.batch_axis import BatchAxis
+from condmix.exporters.lower.expansion import find_expansion
 from condmix.exporters.lower.form import CondConvForm, FormRefusal, MixConvForm
 from condmix.exporters.named.condconv import CondConvLayer
 from condmix.exporters.named.mixconv import MixConvLayer
@@ -29,8 +30,14 @@ CONDCONV_FORMS: tuple[CondConvForm, ...] = (
 )
 MIXCONV_FORMS: tuple[MixConvForm, ...] = (mixconv_parallel.FORM, mixconv_hoisted.FORM, mixconv_merged.FORM)
 
-DEPTHWISE_EXPERTS_LIMIT = 4
+DEPTHWISE_EXPERTS_LIMIT = 8
 """Up to so many experts, as many static depthwise convolutions cost less than one with a computed kernel."""
+
+CHANNEL_BLOCK = 16
+"""Channels that ONNX Runtime's blocked layout handles at a time (16 with AVX-512, 8 with AVX2)."""
+
+SMALL_MAP = 64
+"""Up to so many output positions (7x7, 8x8) the zeros of a merged kernel cost more than a branch outside the blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +76,8 @@ def choose_condconv(layer: CondConvLayer, batch: BatchAxis, wanted: str) -> Cond
         return CondConvChoice(form=form, why=why)
     if batch.is_one:
         return CondConvChoice(
-            form=condconv_kernel.FORM, why="one image: mixing once and one convolution is the least arithmetic"
+            form=condconv_kernel.FORM,
+            why="one image: mixing once and one convolution is the least arithmetic",
         )
     why = "several images: one batched product, no group attribute and no baked batch"
     return CondConvChoice(form=condconv_matmul.FORM, why=why)
@@ -81,10 +89,25 @@ def choose_mixconv(layer: MixConvLayer, batch: BatchAxis, wanted: str) -> MixCon
         form = next(form for form in MIXCONV_FORMS if form.name == wanted)
         refusal = form.refuse(layer, batch)
         return refusal or MixConvChoice(form=form, why=f"asked for: --mixconv {wanted}")
-    if mixconv_hoisted.refuse(layer, batch) is None:
+    expansion = find_expansion(layer.x)
+    if not layer.is_depthwise:
+        return MixConvChoice(form=mixconv_parallel.FORM, why="branches that mix channels and do not form even groups")
+    if expansion is None:
         return MixConvChoice(
-            form=mixconv_hoisted.FORM, why="the expansion in front is its own: no Split, no layout change around it"
+            form=mixconv_merged.FORM, why="no expansion of its own in front: one kernel holds all branches"
         )
-    if mixconv_merged.refuse(layer, batch) is None:
-        return MixConvChoice(form=mixconv_merged.FORM, why="depthwise without an expansion of its own: one kernel holds all")
-    return MixConvChoice(form=mixconv_parallel.FORM, why="uneven branches that mix channels: as defined")
+    sizes = [piece.stop - piece.start for piece in mixconv_hoisted.cut(layer, expansion)]
+    if all(size % CHANNEL_BLOCK == 0 for size in sizes):
+        why = (
+            f"branches of {_shown(sizes)} channels fill blocks of {CHANNEL_BLOCK}: no Split, each has its own expansion"
+        )
+        return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
+    if layer.output_chw[1] * layer.output_chw[2] <= SMALL_MAP:
+        why = f"on a map of {layer.output_chw[1]}x{layer.output_chw[2]} a merged kernel would be mostly zeros: own expansions"
+        return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
+    why = f"branches of {_shown(sizes)} channels do not fill blocks of {CHANNEL_BLOCK}, all {sum(sizes)} together do better"
+    return MixConvChoice(form=mixconv_merged.FORM, why=why)
+
+
+def _shown(sizes: list[int]) -> str:
+    return "+".join(str(size) for size in sizes)

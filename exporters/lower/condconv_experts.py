@@ -46,9 +46,7 @@ def build(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> ir.Va
         inputs = [scaled, builder.constant(layer.experts_eoihw[index], f"expert_{index}")]
         if index == 0 and layer.bias_o.any():
             inputs.append(builder.constant(layer.bias_o, "bias"))
-        part = builder.one(
-            "Conv", inputs, shape, role=f"conv_expert_{index}", attributes=layer.settings.attributes()
-        )
+        part = builder.one("Conv", inputs, shape, role=f"conv_expert_{index}", attributes=layer.settings.attributes())
         total = part if total is None else builder.one("Add", [part, total], shape, role=f"sum_to_expert_{index}")
     assert total is not None
     if layer.expert_bias_eo is None:

@@ -25,9 +25,7 @@ def build(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> ir.Va
     bias = mixed_bias(builder, layer, batch)
     if layer.expert_bias_eo is not None:
         bias = builder.reshape(bias, (kernel_shape[0],), (kernel_shape[0],), "bias_row")
-    return builder.one(
-        "Conv", [layer.x, kernel, bias], (1, *layer.output_chw), attributes=layer.settings.attributes()
-    )
+    return builder.one("Conv", [layer.x, kernel, bias], (1, *layer.output_chw), attributes=layer.settings.attributes())
 
 
 FORM = CondConvForm(name="kernel", refuse=refuse, build=build)

@@ -86,7 +86,10 @@ def _columns(
         gathered = slices[0]
     elif group == 1:
         gathered = builder.one(
-            "Concat", slices, (batch.dimension, channels * taps, out_height, out_width), attributes={"axis": 1}
+            "Concat",
+            slices,
+            (batch.dimension, channels * taps, out_height, out_width),
+            attributes={"axis": 1},
         )
     else:
         per_group = (group, channels // group)
@@ -99,9 +102,7 @@ def _columns(
             )
             for piece in slices
         ]
-        gathered = builder.one(
-            "Concat", split, (batch.dimension, group, rows, positions), attributes={"axis": 2}
-        )
+        gathered = builder.one("Concat", split, (batch.dimension, group, rows, positions), attributes={"axis": 2})
     return builder.reshape(
         gathered, (batch.dimension, *lead, rows, positions), (batch.target, *lead, rows, positions), "columns"
     )

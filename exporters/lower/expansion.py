@@ -47,7 +47,11 @@ def find_expansion(value: ir.Value) -> Expansion | None:
     node = value.producer()
     activation: tuple[ir.Node, ...] = ()
     before = value
-    if node is not None and is_op(node, *_UNARY) and all(constant(item) is not None for item in node.inputs[1:] if item):
+    if (
+        node is not None
+        and is_op(node, *_UNARY)
+        and all(constant(item) is not None for item in node.inputs[1:] if item)
+    ):
         assert node.inputs[0] is not None
         activation, before = (node,), node.inputs[0]
         if only_consumer(before) is None:
@@ -86,4 +90,3 @@ def _silu(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
         if readers == {sigmoid, node} and only_consumer(gate) is node and not x.is_graph_output():
             return sigmoid, x
     return None
-

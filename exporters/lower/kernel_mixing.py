@@ -14,9 +14,7 @@ def mix_kernels(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) ->
     """The mixed kernels, shape (batch, out * in / group * height * width)."""
     experts = layer.experts_eoihw.reshape(layer.experts, -1)
     bank = builder.constant(experts, "experts")
-    return builder.one(
-        "MatMul", [layer.routing, bank], (batch.dimension, experts.shape[1]), role="mix_kernels"
-    )
+    return builder.one("MatMul", [layer.routing, bank], (batch.dimension, experts.shape[1]), role="mix_kernels")
 
 
 def mixed_bias(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> ir.Value:
@@ -29,9 +27,7 @@ def mixed_bias(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> 
     return builder.one("Gemm", [layer.routing, bank, constant_bias], shape, role="mix_bias")
 
 
-def add_bias(
-    builder: NodeBuilder, value: ir.Value, layer: CondConvLayer, batch: BatchAxis
-) -> ir.Value:
+def add_bias(builder: NodeBuilder, value: ir.Value, layer: CondConvLayer, batch: BatchAxis) -> ir.Value:
     """value (batch, out, height, width) plus the layer's bias; nothing is added when the bias is zero."""
     if layer.expert_bias_eo is None and not layer.bias_o.any():
         return value

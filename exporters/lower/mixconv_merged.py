@@ -34,10 +34,7 @@ def merged_settings(layer: MixConvLayer) -> ConvSettings:
     )
     strides = branches[0].settings.strides
     trailing = tuple(
-        (layer.output_chw[1 + axis] - 1) * strides[axis]
-        + kernel[axis]
-        - layer.input_chw[1 + axis]
-        - leading[axis]
+        (layer.output_chw[1 + axis] - 1) * strides[axis] + kernel[axis] - layer.input_chw[1 + axis] - leading[axis]
         for axis in (0, 1)
     )
     return ConvSettings(
@@ -78,9 +75,7 @@ def build(layer: MixConvLayer, batch: BatchAxis) -> Replacement:
         builder.constant(merged_weight(layer, settings), "weight"),
         builder.constant(np.concatenate([branch.bias_o for branch in layer.branches]), "bias"),
     ]
-    output = builder.one(
-        "Conv", inputs, (batch.dimension, *layer.output_chw), attributes=settings.attributes()
-    )
+    output = builder.one("Conv", inputs, (batch.dimension, *layer.output_chw), attributes=settings.attributes())
     return Replacement(removed=(layer.node,), results=((layer.output, output),), builder=builder)
 
 

@@ -60,9 +60,7 @@ def mixconv_function(branches: int) -> ir.Function:
     weights = [ir.Value(name=f"weight_{index}") for index in range(branches)]
     biases = [ir.Value(name=f"bias_{index}") for index in range(branches)]
     body = _Body()
-    split = body.with_references(
-        "Constant", [], [ir.RefAttr("value_ints", "split", ir.AttributeType.INTS)]
-    )
+    split = body.with_references("Constant", [], [ir.RefAttr("value_ints", "split", ir.AttributeType.INTS)])
     parts = body.ops("Split", [x, split], {"axis": 1}, outputs=branches)
     declared = [ir.RefAttr("split", "split", ir.AttributeType.INTS)]
     declared.append(ir.RefAttr("strides", "strides", ir.AttributeType.INTS))
@@ -84,9 +82,7 @@ class _Body:
     def __init__(self) -> None:
         self._nodes: list[ir.Node] = []
 
-    def ops(
-        self, op_type: str, inputs: list[ir.Value], attributes: dict[str, int], *, outputs: int
-    ) -> list[ir.Value]:
+    def ops(self, op_type: str, inputs: list[ir.Value], attributes: dict[str, int], *, outputs: int) -> list[ir.Value]:
         node = ir.node(op_type, inputs=inputs, attributes=attributes, num_outputs=outputs)
         return self._add(node)
 
@@ -102,9 +98,7 @@ class _Body:
         self._nodes.append(node)
         return list(node.outputs)
 
-    def function(
-        self, name: str, inputs: Iterable[ir.Value], output: ir.Value, declared: list[ir.Attr]
-    ) -> ir.Function:
+    def function(self, name: str, inputs: Iterable[ir.Value], output: ir.Value, declared: list[ir.Attr]) -> ir.Function:
         graph = ir.Graph(list(inputs), [output], nodes=self._nodes, opset_imports={"": FUNCTION_OPSET})
         attributes = [ir.Attr(item.ref_attr_name or item.name, item.type, None) for item in declared]
         return ir.Function(DOMAIN, name, graph=graph, attributes=attributes)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from condmix.exporters.graph.splice import Splicer
-from condmix.exporters.named.condconv import is_condconv
 from condmix.exporters.recognise.condconv import find_condconv
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixconv import find_mixconv
@@ -22,15 +20,11 @@ class Recognition:
     layers: tuple[LayerRecord, ...]
     routing_values: tuple[str, ...]
 
-    def merge(self, lowered: Sequence[LayerRecord]) -> tuple[LayerRecord, ...]:
-        """The lowered records in place of the recognised ones; layers left alone or absorbed stay as they are."""
-        by_place = {(record.kind, record.path): record for record in lowered}
-        return tuple(by_place.get((record.kind, record.path), record) for record in self.layers)
-
 
 def recognise(model: ir.Model) -> Recognition:
     """Replace every recognised layer of the graph by its named node, and say what was found and declined."""
     layers: list[LayerRecord] = []
+    routing: dict[str, None] = {}
     for kind, find in ((LayerKind.COND_CONV, find_condconv), (LayerKind.MIX_CONV, find_mixconv)):
         findings = list(find(model))
         splicer = Splicer(model.graph)
@@ -38,10 +32,10 @@ def recognise(model: ir.Model) -> Recognition:
             layers.append(_record(kind, finding))
             if isinstance(finding, Recognised):
                 splicer.apply(finding.replacement)
+                if finding.routing_name is not None:
+                    routing[finding.routing_name] = None
         splicer.finish()
-    routing = [node.inputs[1] for node in model.graph if is_condconv(node)]
-    names = dict.fromkeys(value.name or "" for value in routing if value is not None)
-    return Recognition(layers=tuple(layers), routing_values=tuple(names))
+    return Recognition(layers=tuple(layers), routing_values=tuple(routing))
 
 
 def _record(kind: LayerKind, finding: Recognised | Declined) -> LayerRecord:

@@ -8,7 +8,14 @@ import numpy as np
 import onnx_ir as ir
 
 from condmix.exporters.graph.builder import NodeBuilder
-from condmix.exporters.graph.facts import attribute_float, attribute_int, constant, is_op, module_path, static_shape
+from condmix.exporters.graph.facts import (
+    attribute_float,
+    attribute_int,
+    constant,
+    is_op,
+    module_path,
+    static_shape,
+)
 from condmix.exporters.graph.splice import Replacement
 from condmix.exporters.named.condconv import ConvSettings, build_condconv, conv_settings
 from condmix.exporters.recognise.dominators import input_dependent, node_positions
@@ -50,12 +57,18 @@ def _conv(
     builder = NodeBuilder(path)
     kernel = static_shape(weight)[2:]
     result = _named(
-        builder, x, mixture, conv_settings(node, kernel), static_shape(node.outputs[0]), stored_bias=stored_bias
+        builder,
+        x,
+        mixture,
+        conv_settings(node, kernel),
+        static_shape(node.outputs[0]),
+        stored_bias=stored_bias,
     )
     return Recognised(
         path=path,
         node=node,
         replacement=Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder),
+        routing_name=mixture.routing.name,
     )
 
 
@@ -146,13 +159,13 @@ def _product_as_conv(node: ir.Node, x: ir.Value, mixture: Mixture, *, weight_fir
             (1, in_channels, length),
             attributes={"perm": (0, 2, 1)},
         )
-    image = builder.reshape(
-        channels_first, (1, in_channels, length, 1), (1, in_channels, length, 1), "as_image"
-    )
+    image = builder.reshape(channels_first, (1, in_channels, length, 1), (1, in_channels, length, 1), "as_image")
     result = _named(builder, image, as_kernels, POINTWISE, (1, out_channels, length, 1))
     if not weight_first and length > 1:
         flat = builder.reshape(result, (1, out_channels, length), (1, out_channels, length), "columns")
-        result = builder.one("Transpose", [flat], (1, length, out_channels), role="back", attributes={"perm": (0, 2, 1)})
+        result = builder.one(
+            "Transpose", [flat], (1, length, out_channels), role="back", attributes={"perm": (0, 2, 1)}
+        )
     result = builder.reshape(result, out_shape, out_shape, "as_before")
     if is_op(node, "Gemm") and len(node.inputs) > 2 and node.inputs[2] is not None:
         result = builder.one("Add", [result, node.inputs[2]], out_shape, role="gemm_bias")
@@ -160,4 +173,5 @@ def _product_as_conv(node: ir.Node, x: ir.Value, mixture: Mixture, *, weight_fir
         path=path,
         node=node,
         replacement=Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder),
+        routing_name=mixture.routing.name,
     )

@@ -16,6 +16,8 @@ class Recognised:
     path: str
     node: ir.Node
     replacement: Replacement
+    routing_name: str | None = None
+    """The captured value that holds a CondConv's routing, one number an expert."""
 
 
 @dataclass(frozen=True, kw_only=True)

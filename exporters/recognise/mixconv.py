@@ -106,7 +106,7 @@ def _refusal(branches: list[_FoundBranch]) -> str | None:
     slices = [branch.channels for branch in branches]
     total = static_shape(slices[0].source)[1]
     if all(piece.is_whole for piece in slices):
-        return f"not a MixConv: every branch reads all {total} input channels"
+        return f"not a MixConv: every branch reads all input channels ({total})"
     if [piece.start for piece in slices] != sorted(piece.start for piece in slices):
         return "not a MixConv: the branches take the channel slices in another order than they return them"
     edges = [(piece.start, piece.stop) for piece in slices]

@@ -105,7 +105,5 @@ def _affine_deviation(part: PartialGraph, size: int, generator: np.random.Genera
 def _read_experts(part: PartialGraph, routing: ir.Value, size: int) -> Mixture:
     constants = part(np.zeros(size))
     rows = [part(unit) for unit in np.eye(size)]
-    experts = tuple(
-        np.stack([row[index] - constants[index] for row in rows]) for index in range(len(constants))
-    )
+    experts = tuple(np.stack([row[index] - constants[index] for row in rows]) for index in range(len(constants)))
     return Mixture(routing=routing, experts=experts, constants=constants)

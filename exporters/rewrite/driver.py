@@ -15,7 +15,9 @@ from condmix.exporters.rewrite.rule import Exactness, Refusal, Rule
 MOST_ROUNDS = 50
 
 
-def run_rules(model: ir.Model, rules: Sequence[Rule], *, approximate: frozenset[str] = frozenset()) -> tuple[RewriteStep, ...]:
+def run_rules(
+    model: ir.Model, rules: Sequence[Rule], *, approximate: frozenset[str] = frozenset()
+) -> tuple[RewriteStep, ...]:
     """Apply `rules` in order, round after round, until a whole round changes nothing.
 
     Approximate rules run only when `approximate` names them.

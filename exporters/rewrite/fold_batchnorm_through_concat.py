@@ -54,7 +54,12 @@ class FoldBatchnormThroughConcat:
             ones = np.ones(shape[1])
             statistics = [
                 builder.constant(array.astype(np.float32), f"branch_{index}_{role}")
-                for role, array in (("scale", scale), ("shift", shift), ("mean", 0 * ones), ("variance", ones))
+                for role, array in (
+                    ("scale", scale),
+                    ("shift", shift),
+                    ("mean", 0 * ones),
+                    ("variance", ones),
+                )
             ]
             # epsilon 0: the scale already holds the division by the standard deviation.
             parts.append(

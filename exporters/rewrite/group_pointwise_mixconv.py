@@ -14,6 +14,7 @@ from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.facts import static_shape
 from condmix.exporters.graph.splice import Replacement
 from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixconv
+from condmix.exporters.records import GROUPING_RULE
 from condmix.exporters.rewrite.rule import Exactness, Refusal
 
 
@@ -21,7 +22,7 @@ from condmix.exporters.rewrite.rule import Exactness, Refusal
 class GroupPointwiseMixconv:
     """MixConv with equal kernels, settings and splits becomes Conv(group = branches x own groups)."""
 
-    name: str = "group_pointwise_mixconv"
+    name: str = GROUPING_RULE
     exactness: Exactness = Exactness.EXACT
 
     def match(self, node: ir.Node) -> Replacement | Refusal | None:
@@ -51,7 +52,9 @@ def _problem(layer: MixConvLayer) -> str | None:
     inputs = [branch.in_channels for branch in layer.branches]
     outputs = [branch.out_channels for branch in layer.branches]
     if len(set(inputs)) > 1 or len(set(outputs)) > 1:
-        return f"the 1x1 branches are uneven (inputs {inputs}, outputs {outputs}): one grouped convolution needs even ones"
+        return (
+            f"the 1x1 branches are uneven (inputs {inputs}, outputs {outputs}): one grouped convolution needs even ones"
+        )
     if any(branch.settings != first.settings for branch in layer.branches):
         return "the 1x1 branches differ in padding, stride or groups"
     return None

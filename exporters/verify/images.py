@@ -77,7 +77,10 @@ def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]
         height, width = photograph.shape[:2]
         for crop in range(3):
             size = int(generator.integers(height // 3, height))
-            top, left = int(generator.integers(0, height - size + 1)), int(generator.integers(0, width - size + 1))
+            top, left = (
+                int(generator.integers(0, height - size + 1)),
+                int(generator.integers(0, width - size + 1)),
+            )
             real.append((f"photograph {name} crop {crop}", photograph[top : top + size, left : left + size] / 255.0))
     digits = load_digits()
     for index in generator.choice(len(digits.images), size=3, replace=False):

@@ -41,9 +41,7 @@ def run_reference(module: nn.Module, images_nchw: np.ndarray, output_names: Sequ
     return Reference(float64=double, float32=single)
 
 
-def _run(
-    module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: Sequence[str]
-) -> dict[str, np.ndarray]:
+def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: Sequence[str]) -> dict[str, np.ndarray]:
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     with torch.no_grad():
         for image in images_nchw:

@@ -28,9 +28,7 @@ def routing_of(proto: onnx.ModelProto, routing_values: Sequence[str], images_nch
 
 def spread(routing: Mapping[str, np.ndarray]) -> RoutingSpread:
     """The largest difference that any two images make to any expert's weight, block by block."""
-    return RoutingSpread(
-        largest_difference={name: float(np.ptp(rows, axis=0).max()) for name, rows in routing.items()}
-    )
+    return RoutingSpread(largest_difference={name: float(np.ptp(rows, axis=0).max()) for name, rows in routing.items()})
 
 
 def choose(routing: Mapping[str, np.ndarray], count: int, available: int) -> tuple[int, ...]:

@@ -58,9 +58,7 @@ def verify(
         report_progress(f"compare {stage.name}")
         is_final = stage is build.final
         for threads in THREAD_COUNTS if is_final else (1,):
-            stages.append(
-                _stage_parity(stage, pool, reference, tolerance, threads, batch=batch if is_final else 1)
-            )
+            stages.append(_stage_parity(stage, pool, reference, tolerance, threads, batch=batch if is_final else 1))
         if not stages[-1].report.passed:
             break
     batches = None
@@ -81,7 +79,13 @@ def _image_count(batch: int | None) -> int:
 
 
 def _stage_parity(
-    stage: Stage, images: Images, reference: Reference, tolerance: Tolerance, threads: int, *, batch: int | None
+    stage: Stage,
+    images: Images,
+    reference: Reference,
+    tolerance: Tolerance,
+    threads: int,
+    *,
+    batch: int | None,
 ) -> StageParity:
     """All images through one session, forwards and then backwards: a runtime once kept the first image's kernel."""
     session = OnnxRuntimeBackend().open(stage.proto.SerializeToString(), threads=threads)
@@ -121,9 +125,7 @@ def _run_in_batches(session: Session, images_nchw: np.ndarray, batch: int) -> di
     return {output: np.concatenate(values)[:count] for output, values in rows.items()}
 
 
-def _batches(
-    proto: onnx.ModelProto, images: Images, reference: Reference, tolerance: Tolerance
-) -> BatchReport:
+def _batches(proto: onnx.ModelProto, images: Images, reference: Reference, tolerance: Tolerance) -> BatchReport:
     content = proto.SerializeToString()
     return check_batches_on_threads(
         lambda threads: OnnxRuntimeBackend().open(content, threads=threads),

@@ -55,7 +55,7 @@ class ResidualMix(nn.Module):
         return x + y
 
 
-_REASON = "all input channels"
+_REASON = "every branch reads all"
 EVERY_INPUT_MIX = foreign_case(
     name="every_input_mix",
     construct=lambda: Trunk(MixConv2d(12, 16, (3, 5), stride=2), ResidualMix(16), width=12, features=16),

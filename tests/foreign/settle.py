@@ -46,6 +46,9 @@ def settled(
     by `hidden_routers` and `routers` (Linear or 1x1 Conv) are scaled until their outputs vary by
     `routing_spread` (standard deviation over images) around zero; the classifier of a Trunk by 2.
     `images_at_once` is 1 for code that is wrong at other batches.
+
+    Raises:
+        ValueError: a named module is never called, or its outputs hardly differ between the images.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
@@ -65,7 +68,7 @@ def settled(
 
 
 def _called(network: nn.Module, paths: set[str], batch: Tensor) -> list[str]:
-    """The paths in the order in which a forward pass first enters their modules."""
+    """All the paths, in the order in which a forward pass first enters their modules."""
     order: list[str] = []
     handles = [
         network.get_submodule(path).register_forward_pre_hook(lambda *_, path=path: order.append(path))
@@ -74,6 +77,9 @@ def _called(network: nn.Module, paths: set[str], batch: Tensor) -> list[str]:
     network(batch)
     for handle in handles:
         handle.remove()
+    if paths - set(order):
+        message = f"never called in a forward pass: {sorted(paths - set(order))}"
+        raise ValueError(message)
     return list(dict.fromkeys(order))
 
 
@@ -107,7 +113,7 @@ def _widen(router: nn.Module, inputs: tuple[Tensor, ...], spread: float) -> None
     direction = mean / mean.dot(mean)
     rows = rows - torch.outer(rows @ mean, direction)  # blind to the mean, which would saturate the outputs
     deviation = (features @ rows.T).std(0)
-    if bool((deviation < 1e-4).any()):
+    if not bool((deviation > 1e-4).all()):  # also where there is nothing but NaN
         message = f"a routing output hardly varies over the images ({deviation.tolist()}): take another seed"
         raise ValueError(message)
     rows = rows * (spread / deviation).unsqueeze(1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Iterator
 from copy import deepcopy
-from functools import cache, partial
+from functools import cache
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ each_routed_case = pytest.mark.parametrize("case", _routed, ids=lambda case: cas
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> object:
+def one_thread() -> Iterator[None]:
     """Tiny networks lose time to a second thread; the setting before is restored."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -217,31 +217,3 @@ def test_a_capture_at_batch_1_knows_the_layers_by_their_paths(name: str) -> None
         if node.op_type == "Concat" or (node.op_type in {"Conv", "MatMul", "Einsum"} and len(computed) > 1):
             paths.update(ast.literal_eval(node.metadata_props["pkg.torch.onnx.name_scopes"]))
     assert {*case.condconv_layers, *case.mixconv_layers} - paths == set()
-
-
-record: Callable[..., ForeignCase] = partial(
-    ForeignCase, name="some", build=nn.Identity, input_size=(3, 24, 24), notes="any"
-)
-
-
-def test_a_record_that_contradicts_itself_is_refused_with_all_its_faults() -> None:
-    with pytest.raises(ValueError, match="case 'some'") as caught:
-        record(
-            notes=" ",
-            input_size=(3, 0, 24),
-            condconv_layers=("blocks.0",),
-            mixconv_layers=("blocks.0",),
-            refused=(("blocks.1", ""),),
-        )
-    text = str(caught.value)
-    for part in (
-        "notes is empty",
-        "input_size (3, 0, 24) is not three positive sizes",
-        "stand twice among condconv_layers, mixconv_layers and refused: ['blocks.0']",
-        "refused has a layer without a word for its reason",
-    ):
-        assert part in text
-
-
-def test_a_record_without_fault_is_accepted() -> None:
-    assert record(condconv_layers=("blocks.0",), refused=(("blocks.1", "linear"),)).batch_safe

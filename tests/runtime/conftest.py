@@ -56,7 +56,7 @@ def linear_bytes(linear_weight: np.ndarray) -> bytes:
 
 
 class ConvNet:
-    """images[n, 3, 6, 6] -> Conv 3x3 -> mean over the image -> logits[n, 5], with optional faults at the end."""
+    """images[n, 3, 6, 6] -> Conv 3x3 -> mean over the image -> logits[n, 5], with faults on demand."""
 
     def __init__(self) -> None:
         generator = np.random.default_rng(11)

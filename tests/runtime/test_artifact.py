@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from condmix.runtime.artifact import Artifact, Format, Precision, describe_file
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError, ModelUnreadableError
 from condmix.runtime.signature import Signature, TensorSpec
@@ -59,11 +58,11 @@ def test_an_artifact_survives_json(tmp_path: Path):
 def test_files_that_cannot_be_described(tmp_path: Path):
     with pytest.raises(ModelUnreadableError, match=r"none.onnx' cannot be opened: No such file or directory"):
         describe(tmp_path / "none.onnx")
-    with pytest.raises(ModelUnreadableError, match="Is a directory. Give the path of a readable file."):
+    with pytest.raises(ModelUnreadableError, match=r"Is a directory\. Give the path of a readable file\."):
         describe(tmp_path)
     empty = tmp_path / "empty.onnx"
     empty.touch()
-    with pytest.raises(ModelUnreadableError, match="the file is empty. Write it again."):
+    with pytest.raises(ModelUnreadableError, match=r"the file is empty\. Write it again\."):
         describe(empty)
 
 

@@ -2,12 +2,15 @@ import inspect
 from pathlib import Path
 
 import pytest
-
 from condmix.runtime import errors
 
 
 def test_every_error_derives_from_the_one_base_and_from_a_builtin():
-    found = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
+    found = [
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and value.__module__ == errors.__name__
+    ]
     assert len(found) >= 7
     for error in found:
         assert issubclass(error, errors.InferenceError)

@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
-from onnx import TensorProto, helper
-
 from condmix.runtime.errors import (
     EngineMissingError,
     InvalidSettingError,
@@ -15,11 +14,14 @@ from condmix.runtime.errors import (
     SignatureMismatchError,
 )
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
+from onnx import TensorProto, helper
 
 BACKEND = OnnxRuntimeBackend()
 
 
-def test_a_linear_model_from_bytes_and_from_a_path(tmp_path: Path, linear_bytes: bytes, linear_weight: np.ndarray):
+def test_a_linear_model_from_bytes_and_from_a_path(
+    tmp_path: Path, linear_bytes: bytes, linear_weight: np.ndarray
+):
     path = tmp_path / "linear.onnx"
     path.write_bytes(linear_bytes)
     images = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
@@ -38,7 +40,7 @@ def test_a_convolution_at_every_optimisation_level(conv_net, optimization: Optim
     np.testing.assert_allclose(logits, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
-def test_the_signature_is_the_file_s(linear_bytes: bytes, conv_net):
+def test_the_signature_is_the_file_s(linear_bytes: bytes):
     signature = BACKEND.open(linear_bytes, threads=1).signature
     assert signature.to_dict() == {
         "inputs": [{"name": "x", "shape": ["n", 4], "dtype": "float32", "layout": None}],
@@ -54,7 +56,10 @@ def test_an_axis_without_a_name_is_named_after_its_place(build_onnx):
         constants={},
     )
     session = BACKEND.open(model, threads=1)
-    assert [spec.shape for spec in session.signature.inputs] == [("a.axis0", "a.axis1"), ("b.axis0", "b.axis1")]
+    assert [spec.shape for spec in session.signature.inputs] == [
+        ("a.axis0", "a.axis1"),
+        ("b.axis0", "b.axis1"),
+    ]
     # Free axes without a name are not tied together: broadcasting is the model's own business.
     outputs = session.run({"a": np.ones((3, 1), np.float32), "b": np.ones((1, 2), np.float32)})
     assert outputs["y"].shape == (3, 2)
@@ -108,10 +113,11 @@ def test_a_truncated_file(tmp_path: Path, linear_bytes: bytes):
         BACKEND.open(path, threads=1)
 
 
-def test_an_operator_that_the_engine_does_not_know(linear_weight: np.ndarray):
+def test_an_operator_that_the_engine_does_not_know():
     node = helper.make_node("Frobnicate", ["x"], ["y"], domain="nobody.knows")
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1]), helper.make_tensor_value_info(
-        "y", TensorProto.FLOAT, [1]
+    value = (
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1]),
     )
     graph = helper.make_graph([node], "graph", [value[0]], [value[1]])
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("nobody.knows", 1)]
@@ -121,7 +127,9 @@ def test_an_operator_that_the_engine_does_not_know(linear_weight: np.ndarray):
 
 
 def test_a_path_without_a_file(tmp_path: Path):
-    with pytest.raises(ModelUnreadableError, match=r"no.onnx' cannot be opened: there is no such file\. Give the"):
+    with pytest.raises(
+        ModelUnreadableError, match=r"no.onnx' cannot be opened: there is no such file\. Give the"
+    ):
         BACKEND.open(tmp_path / "no.onnx", threads=1)
     with pytest.raises(ModelUnreadableError, match="it is a folder"):
         BACKEND.open(tmp_path, threads=1)
@@ -137,7 +145,9 @@ def test_values_that_numpy_does_not_hold_are_named(build_onnx):
     )
     with pytest.raises(ModelUnreadableError) as caught:
         BACKEND.open(model, threads=1)
-    assert "no numpy array holds these values: 'x' is tensor(string), 'y' is tensor(string)" in str(caught.value)
+    assert "no numpy array holds these values: 'x' is tensor(string), 'y' is tensor(string)" in str(
+        caught.value
+    )
 
 
 def test_an_engine_that_gives_up_is_translated_and_quiet(build_onnx, capfd: pytest.CaptureFixture[str]):
@@ -149,12 +159,34 @@ def test_an_engine_that_gives_up_is_translated_and_quiet(build_onnx, capfd: pyte
     )
     session = BACKEND.open(model, threads=1)
     assert session.run({"x": np.zeros((1, 4), np.float32)})["y"].shape == (1, 4)
-    with pytest.raises(SessionFailedError, match=r"onnxruntime failed while running a model of \d+ bytes in memory: "):
+    with pytest.raises(
+        SessionFailedError, match=r"onnxruntime failed while running a model of \d+ bytes in memory: "
+    ):
         session.run({"x": np.zeros((2, 4), np.float32)})
     with pytest.raises(ModelUnreadableError):
         BACKEND.open(b"junk", threads=1)
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_what_was_asked_for_reaches_the_engine(monkeypatch: pytest.MonkeyPatch, linear_bytes: bytes):
+    original, opened = onnxruntime.InferenceSession, []
+
+    def recorder(model, options, **settings):
+        opened.append((options, settings))
+        return original(model, options, **settings)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", recorder)
+    BACKEND.open(linear_bytes, threads=2, optimization=Optimization.BASIC)
+    BACKEND.open(linear_bytes, threads=1)
+    levels = onnxruntime.GraphOptimizationLevel
+    found = [
+        (options.intra_op_num_threads, options.inter_op_num_threads, options.graph_optimization_level)
+        for options, _ in opened
+    ]
+    assert found == [(2, 1, levels.ORT_ENABLE_BASIC), (1, 1, levels.ORT_ENABLE_ALL)]
+    for _, settings in opened:
+        assert settings == {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}
 
 
 def test_a_session_without_threads_is_refused(linear_bytes: bytes):

@@ -1,9 +1,13 @@
 import pytest
-
 from condmix.runtime.errors import InvalidRecordError
 from condmix.runtime.records import read_fields, unknown_name
 
-FIELDS: dict[str, type | tuple[type, ...]] = {"name": str, "count": int, "share": float, "parent": (str, type(None))}
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "count": int,
+    "share": float,
+    "parent": (str, type(None)),
+}
 GOOD = {"name": "a", "count": 2, "share": 0.5, "parent": None}
 
 

@@ -1,9 +1,8 @@
-"""The adapters offer what the protocols ask for: same members, same parameters, no more required than promised."""
+"""The adapters offer what the protocols ask for: the same members, and no parameter more required."""
 
 import inspect
 
 import pytest
-
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
 from condmix.runtime.session import Backend, Session
 
@@ -42,6 +41,11 @@ def test_the_check_can_fail():
         signature = None
 
         def run(self, inputs, mode):
-            return {}
+            return {name: mode for name in inputs}
 
-    assert missing_members(Wrong, Session) == ["signature", "run(feeds)", "run(inputs) required", "run(mode) required"]
+    assert missing_members(Wrong, Session) == [
+        "signature",
+        "run(feeds)",
+        "run(inputs) required",
+        "run(mode) required",
+    ]

@@ -2,11 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError, SignatureMismatchError
 from condmix.runtime.signature import Signature, TensorSpec
+from hypothesis import given
+from hypothesis import strategies as st
 
 IMAGES = TensorSpec(name="images", shape=("n", 3, 4, 4), dtype="float32", layout="NCHW")
 MASK = TensorSpec(name="mask", shape=("n",), dtype="bool")

@@ -1,0 +1,49 @@
+"""The front door: `condmix` and `condmix-export`. Only click is imported here; commands import the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.failures import missing_package
+
+
+def main() -> None:
+    """The process ends with the exit code of the command in its arguments."""
+    sys.exit(run(sys.argv[1:], program="condmix"))
+
+
+def export_main() -> None:
+    """The same for `condmix-export`, which is `condmix export`."""
+    sys.exit(run(sys.argv[1:], program="condmix-export"))
+
+
+def run(arguments: Sequence[str], *, program: str) -> int:
+    """The exit code of the command that was typed; all it has to say was said on stdout and stderr."""
+    try:
+        import click
+        from condmix.deploy.commands import root
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("condmix"):
+            raise
+        sys.stderr.write(f"{program}: {missing_package(error.name)}\n")
+        return ExitCode.MISSING
+    command = root.export if program == "condmix-export" else root.condmix
+    try:
+        code = command.main(
+            list(arguments), prog_name=program, standalone_mode=False, obj=(program, *arguments)
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        sys.stderr.write(f"{program}: interrupted; nothing was written\n")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.UNEXPECTED
+    return code if isinstance(code, int) else ExitCode.OK

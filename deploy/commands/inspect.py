@@ -1,0 +1,177 @@
+"""condmix inspect: the layers of a weights file, or what an exported file says about itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import cast
+
+import click
+from condmix.deploy.errors import PlanError
+from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.failures import explained
+from condmix.deploy.input_size import RequestedSize
+from condmix.deploy.inspection import OnnxInspection, WeightsInspection, inspect_onnx, inspect_weights
+from condmix.deploy.loading import Loading
+from condmix.deploy.parameters import (
+    BatchSize,
+    NearestChoice,
+    exit_code_epilog,
+    loading_options,
+    model_argument,
+    output_options,
+)
+from condmix.deploy.tables import LAYER_COLUMNS, LAYER_NUMBERS, layer_rows, plain_table, totals_row
+from condmix.deploy.terminal import console, stage_progress
+from condmix.exporters.options import CONDCONV_CHOICES, MIXCONV_CHOICES, ExportOptions
+
+_WEIGHTS_ONLY = {
+    "architecture": "--arch",
+    "factory": "--factory",
+    "settings": "--set",
+    "input_size": "--input-size",
+    "allow_pickle": "--allow-pickle",
+    "batch": "--batch",
+    "condconv": "--condconv",
+    "mixconv": "--mixconv",
+}
+
+
+@click.command(
+    "inspect",
+    short_help="Show the layers of a weights file, or what an exported file says.",
+    epilog=exit_code_epilog(
+        "condmix inspect model.pt",
+        "condmix inspect mixnet_s.pt --arch timm:mixnet_s --batch dynamic",
+        "condmix inspect model.onnx --json",
+    ),
+)
+@model_argument
+@loading_options
+@click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
+@click.option(
+    "--condconv",
+    type=NearestChoice(CONDCONV_CHOICES),
+    default="auto",
+    show_default=True,
+    help="Form of CondConv.",
+)
+@click.option(
+    "--mixconv",
+    type=NearestChoice(MIXCONV_CHOICES),
+    default="auto",
+    show_default=True,
+    help="Form of MixConv.",
+)
+@output_options
+@explained
+def inspect(
+    *,
+    model: Path,
+    architecture: str | None,
+    factory: str | None,
+    settings: dict[str, object],
+    input_size: RequestedSize | None,
+    allow_pickle: bool,
+    batch: int | None,
+    condconv: str,
+    mixconv: str,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> ExitCode:
+    """Show what is in MODEL, layer by layer. Nothing is written and nothing verified.
+
+    Of a weights file: each CondConv and MixConv, what it was recognised as or why not, the form an export
+    would give it and why, its multiply-adds for one image and its bytes. Of an .onnx file: what it and the
+    record beside it say, and its operators.
+    """
+    if model.suffix == ".onnx":
+        _refuse_weights_flags()
+        found = inspect_onnx(model)
+        if as_json:
+            _print_json(found.to_dict())
+        else:
+            _print_onnx(found)
+        return ExitCode.OK
+    loading = Loading(
+        model=model,
+        architecture=architecture,
+        factory=factory,
+        settings=settings,
+        input_size=input_size,
+        allow_pickle=allow_pickle,
+    )
+    options = ExportOptions(batch=batch, condconv=condconv, mixconv=mixconv)
+    with stage_progress(quiet=quiet) as report_progress, redirect_stdout(sys.stderr):
+        inspected = inspect_weights(loading, options, report_progress)
+    if as_json:
+        _print_json(inspected.to_dict())
+    else:
+        _print_weights(inspected, in_detail=verbose)
+    return ExitCode.OK
+
+
+def _refuse_weights_flags() -> None:
+    """An exported file says itself what it is: flags about weights would be ignored, so they are refused."""
+    context = click.get_current_context()
+    given = [
+        f"{flag} is about weights files"
+        for name, flag in _WEIGHTS_ONLY.items()
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ]
+    if given:
+        summary = "an .onnx file is inspected as it is; leave these out:"
+        raise PlanError(summary, given)
+
+
+def _print_json(record: Mapping[str, object]) -> None:
+    from condmix.deploy.record import to_json
+
+    click.echo(to_json(record), nl=False)
+
+
+def _print_weights(found: WeightsInspection, *, in_detail: bool) -> None:
+    from condmix.deploy.metadata import size_text
+
+    click.echo(f"{found.file}  {found.architecture}  {size_text(found.input_size, found.options.batch)}")
+    _print_layers([layer.to_dict() for layer in found.layers])
+    steps = [step for step in found.steps if in_detail or step.applied]
+    for step in steps if in_detail else ():
+        done = "applied" if step.applied else "declined"
+        click.echo(f"rewrite: {step.rule} at {step.path}: {done} {step.note}".rstrip())
+    if not in_detail:
+        click.echo(f"rewrites applied: {len(steps)} (each with --verbose)")
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+def _print_onnx(found: OnnxInspection) -> None:
+    from condmix.deploy.summary import file_size
+
+    opsets = ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())
+    container = f"opset {opsets}  IR {found.ir_version}"
+    click.echo(f"{found.file}  {file_size(found.size_bytes)}  {container}  sha256 {found.sha256[:12]}")
+    for role, values in (("input", found.inputs), ("output", found.outputs)):
+        for name, shape in values.items():
+            click.echo(f"{role}: {name} [{', '.join(map(str, shape))}]")
+    for key, value in found.metadata.items():
+        click.echo(f"{key}: {value}")
+    if found.record is not None:
+        click.echo(
+            f"verified: {'yes' if found.record.get('passed') is True else 'NO: this file was rejected'}"
+        )
+        _print_layers(cast("Sequence[Mapping[str, object]]", found.record.get("layers", [])))
+    click.echo("operators: " + ", ".join(f"{name} x{count}" for name, count in found.operators.items()))
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+def _print_layers(layers: Sequence[Mapping[str, object]]) -> None:
+    if not layers:
+        click.echo("no CondConv and no MixConv in it")
+        return
+    rows = [*layer_rows(layers), totals_row(layers)]
+    console(sys.stdout).print(plain_table(LAYER_COLUMNS, rows, right=LAYER_NUMBERS))

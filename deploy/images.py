@@ -1,0 +1,113 @@
+"""The user's own images for verification: a folder of pictures, or an array that is already preprocessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from condmix.deploy.errors import ImagesError
+from condmix.models.errors import SettingsError
+from condmix.models.network import LoadedNetwork
+from PIL import Image
+
+MOST_IMAGES = 16
+"""More make parity no surer, and each costs a pass in float64."""
+LEAST_IMAGES, LEAST_FOR_DYNAMIC_BATCH = 2, 8
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+
+Images = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GivenImages:
+    """Preprocessed images (count, channels, height, width) and a sentence on where they come from."""
+
+    array_nchw: Images
+    note: str
+
+
+def read_images(path: Path, network: LoadedNetwork, *, batch: int | None) -> GivenImages:
+    """The images at `path`, as the network takes them; of many, `MOST_IMAGES` spread over the whole.
+
+    A folder is read in order of name, not into its subfolders, and preprocessed as the network says; a .npy
+    holds float32 or float64 of shape (count, channels, height, width), preprocessed already.
+    Raises ImagesError naming every file that cannot be used.
+    """
+    least = LEAST_FOR_DYNAMIC_BATCH if batch is None else LEAST_IMAGES
+    if path.is_dir():
+        return _from_folder(path, network, least)
+    if path.suffix == ".npy" and path.is_file():
+        return _from_array(path, network.input_size, least)
+    found = (
+        "no such file or folder" if not path.exists() else f"a file named {path.suffix or 'without a suffix'}"
+    )
+    raise ImagesError(path, [f"expected a folder of pictures or a .npy file, found {found}"])
+
+
+def _from_folder(path: Path, network: LoadedNetwork, least: int) -> GivenImages:
+    pictures = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES)
+    _require_count(path, len(pictures), least, f"pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    arrays, problems = [], []
+    for picture in _spread(len(pictures)):
+        try:
+            arrays.append(
+                network.preprocessing.apply(_pixels(pictures[picture]), input_size=network.input_size)
+            )
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            # Pillow raises SyntaxError for some damaged files; SettingsError is a ValueError.
+            reason = "; ".join(error.problems) if isinstance(error, SettingsError) else str(error)
+            problems.append(f"{pictures[picture].name}: {reason or type(error).__name__}")
+    if problems:
+        raise ImagesError(path, problems)
+    return GivenImages(
+        array_nchw=np.stack(arrays),
+        note=f"verified on {len(arrays)} of {len(pictures)} pictures in {path.name}",
+    )
+
+
+def _pixels(picture: Path) -> npt.NDArray[np.uint8]:
+    """Height, width, and one or three channels."""
+    with Image.open(picture) as image:
+        plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
+        pixels = np.asarray(plain, dtype=np.uint8)
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _from_array(path: Path, input_size: tuple[int, int, int], least: int) -> GivenImages:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ImagesError(path, [f"is not a NumPy array of numbers: {error}"]) from error
+    wanted = f"(count, {', '.join(map(str, input_size))})"
+    problems = []
+    if array.dtype not in (np.float32, np.float64):
+        problems.append(f"holds {array.dtype}: expected float32, preprocessed as the network wants it")
+    if array.ndim != 4 or array.shape[1:] != input_size:
+        problems.append(f"has shape {array.shape}: expected {wanted}")
+    if not problems and not np.isfinite(array).all():
+        problems.append("holds NaN or infinity: expected finite numbers")
+    if problems:
+        raise ImagesError(path, problems)
+    _require_count(path, len(array), least, "images")
+    chosen = array[list(_spread(len(array)))].astype(np.float32)
+    return GivenImages(
+        array_nchw=chosen, note=f"verified on {len(chosen)} of {len(array)} images in {path.name}"
+    )
+
+
+def _require_count(path: Path, count: int, least: int, what: str) -> None:
+    if count < least:
+        problem = f"holds {count} {what}: expected at least {least}"
+        raise ImagesError(
+            path,
+            [problem + (", as many as the largest batch that is proven" if least > LEAST_IMAGES else "")],
+        )
+
+
+def _spread(count: int) -> tuple[int, ...]:
+    """At most MOST_IMAGES places, evenly over `count`: folders are often sorted by class."""
+    if count <= MOST_IMAGES:
+        return tuple(range(count))
+    return tuple(int(place) for place in np.linspace(0, count - 1, MOST_IMAGES))

@@ -1,0 +1,72 @@
+"""From what a user typed about a weights file to the network in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condmix.deploy.errors import PlanError
+from condmix.deploy.input_size import RequestedSize
+
+if TYPE_CHECKING:
+    from condmix.models.network import LoadedNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """A weights file and what is said about it. Raises PlanError for what contradicts itself."""
+
+    model: Path
+    architecture: str | None = None
+    factory: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    input_size: RequestedSize | None = None
+    allow_pickle: bool = False
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.architecture is not None and self.factory is not None:
+            problems.append("--arch and --factory both say the network: give one")
+        if self.factory is not None and self.settings:
+            problems.append("--set changes a network of --arch; --factory is called without arguments")
+        if problems:
+            summary = "these flags contradict each other:"
+            raise PlanError(summary, problems)
+
+
+def load_network(loading: Loading) -> LoadedNetwork:
+    """The network in the file, in eval mode, at the size asked for. Raises subclasses of ModelError."""
+    from condmix.models import checkpoint
+
+    size = loading.input_size
+    network = checkpoint.load(
+        loading.model,
+        architecture=loading.architecture,
+        factory=loading.factory,
+        settings=dict(loading.settings) or None,
+        input_size=None if size is None else size.complete,
+        allow_pickle=loading.allow_pickle,
+    )
+    if size is None or size.complete is not None:
+        return network
+    return _resized(network, size.for_channels(network.input_size[0]))
+
+
+def _resized(network: LoadedNetwork, input_size: tuple[int, int, int]) -> LoadedNetwork:
+    """The network at another height and width, tried on one input of zeros as `checkpoint.load` does."""
+    import torch
+    from condmix.models.errors import InputSizeError
+
+    try:
+        with torch.no_grad():
+            network.module(torch.zeros((1, *input_size)))
+    except Exception as error:
+        message = (
+            f"{network.source}: the network does not run on an input of (batch, channels, height, width) = "
+            f"{(1, *input_size)}: {type(error).__name__}: {error}; give the right --input-size"
+        )
+        raise InputSizeError(message) from error
+    return dataclasses.replace(network, input_size=input_size)

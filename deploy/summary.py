@@ -1,0 +1,191 @@
+"""The closing words of an export: records in, lines of text out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from condmix.deploy.metadata import condmix_version, size_text
+from condmix.deploy.record import ExportOutcome
+from condmix.exporters.records import LayerKind, LayerRecord, RewriteStep
+from condmix.exporters.verify.records import Blame, StageParity, Verification
+from condmix.runtime.batch_report import BatchReport
+
+OK, FAILED = "[ok]", "[failed]"
+_LABEL_WIDTH = 9
+_SHOWN = 3
+
+Section = tuple[str, Sequence[str]]
+
+
+def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
+    """What was made, what it is, what was proven, and what to do next; each section under its label.
+
+    In detail, every layer's reason and every rewrite that was declined are told too.
+    """
+    network, options = outcome.network, outcome.plan.options
+    found = _plural_layers(outcome.layers)
+    size = size_text(network.input_size, options.batch)
+    head = f"condmix {condmix_version()}  {network.architecture}  {size}  {found}"
+    sections: tuple[Section, ...] = (
+        ("layers", layer_lines(outcome.layers)),
+        (
+            "why",
+            [
+                f"{layer.path}: {form_of(layer)}: {layer.why}"
+                for layer in outcome.layers
+                if in_detail and layer.why
+            ],
+        ),
+        ("rewrite", _rewrite_lines(outcome.steps)),
+        (
+            "declined",
+            [
+                f"{step.rule} at {step.path}: {step.note}"
+                for step in outcome.steps
+                if in_detail and not step.applied
+            ],
+        ),
+        ("onnx", _file_lines(outcome)),
+        ("parity", parity_lines(outcome.verification)),
+        ("warning", outcome.verification.warnings),
+        ("note", outcome.notes),
+        ("record", [str(outcome.record_path)]),
+        ("time", [_time_line(outcome)]),
+        ("next", _next_lines(outcome)),
+    )
+    return "\n".join([head, *_laid_out(sections)])
+
+
+def failure_text(outcome: ExportOutcome) -> str:
+    """Why the file was rejected: stage, worst element, limit, the first module beyond it, and its place."""
+    verification = outcome.verification
+    reasons = [
+        *(
+            f"stage {item.stage}: {item.report.sentence()}"
+            for item in verification.stages
+            if not item.report.passed
+        ),
+        *_batch_failure(verification.batches),
+        *_blame_lines(verification.blame),
+    ]
+    return "\n".join(
+        [
+            "the file does not compute what PyTorch computes:",
+            *(f"  - {reason}" for reason in reasons),
+            f"It was written as {outcome.artifact.path}, for finding out why; "
+            f"{outcome.plan.output.model} was not touched.",
+        ]
+    )
+
+
+def layer_lines(layers: Sequence[LayerRecord]) -> list[str]:
+    """One line a kind with its forms and counts, then what was left alone and why."""
+    if not layers:
+        return ["no CondConv and no MixConv was found: exported as an ordinary network"]
+    lines = []
+    for kind in LayerKind:
+        forms = Counter(form_of(layer) for layer in layers if layer.kind is kind and layer.recognised)
+        if forms:
+            lines.append(f"{kind.value}  " + " | ".join(f"{form} x{count}" for form, count in forms.items()))
+    declined = [layer for layer in layers if not layer.recognised]
+    lines.extend(f"left alone: {layer.path} ({layer.kind.value}): {layer.why}" for layer in declined[:_SHOWN])
+    if len(declined) > _SHOWN:
+        lines.append(f"left alone: {len(declined) - _SHOWN} more, each with its reason in the record")
+    return lines
+
+
+def form_of(layer: LayerRecord) -> str:
+    """The form in a word; a layer without one was taken in by a rewrite, or the export stopped before."""
+    if not layer.recognised:
+        return "left alone"
+    return layer.form or "named only"
+
+
+def parity_lines(verification: Verification) -> list[str]:
+    """The file against PyTorch in float64, the stages before it, and the batches."""
+    final = next((item for item in verification.stages if not item.report.passed), verification.stages[-1])
+    lines = [
+        f"{_mark(final.report.passed)} {final.stage} vs PyTorch float64  "
+        f"{final.report.sentence()}{_own_error(final)}"
+    ]
+    earlier = [item for item in verification.stages if item.stage != final.stage]
+    images = verification.images
+    if earlier and all(item.report.passed for item in earlier):
+        names = ", ".join(dict.fromkeys(item.stage for item in earlier))
+        lines.append(f"{OK} every stage before: {names}")
+    threads = sorted({item.threads for item in verification.stages if item.stage == final.stage})
+    spread = images.routing.smallest
+    moved = "" if spread is None else f", which move the routing of every block by {spread:.1e} or more"
+    lines.append(f"     on {images.count} images{moved}; threads {', '.join(map(str, threads))}")
+    if verification.batches is not None:
+        lines.append(f"{_mark(verification.batches.passed)} batches: {verification.batches.sentence()}")
+    lines.extend(f"     {line}" for line in _blame_lines(verification.blame))
+    return lines
+
+
+def file_size(size_bytes: int) -> str:
+    """In decimal units, as file managers count."""
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1e3:.1f} kB"
+    return f"{size_bytes / 1e6:.1f} MB"
+
+
+def _own_error(item: StageParity) -> str:
+    worst = item.report.worst_output
+    if worst is None or worst.own_float32 is None:
+        return ""
+    return f"  (PyTorch's own float32: {worst.own_float32.relative:.1e})"
+
+
+def _batch_failure(batches: BatchReport | None) -> list[str]:
+    return [] if batches is None or batches.passed else [f"batches: {batches.sentence()}"]
+
+
+def _blame_lines(blame: Blame | None) -> list[str]:
+    if blame is None:
+        return []
+    place = blame.module_path or "the network's own forward"
+    return [f"first module beyond tolerance: {place} (stage {blame.stage}): {blame.report.sentence()}"]
+
+
+def _rewrite_lines(steps: Iterable[RewriteStep]) -> list[str]:
+    counts = Counter(step.rule for step in steps if step.applied)
+    return [" | ".join(f"{rule} x{count}" for rule, count in counts.items()) or "nothing to rewrite"]
+
+
+def _file_lines(outcome: ExportOutcome) -> list[str]:
+    artifact = outcome.artifact
+    rejected = "" if outcome.passed else f"  {FAILED} rejected"
+    facts = f"{file_size(artifact.size_bytes)}  opset {outcome.opset}  sha256 {artifact.sha256[:12]}"
+    return [f"{artifact.path}  {facts}{rejected}"]
+
+
+def _time_line(outcome: ExportOutcome) -> str:
+    total = sum(outcome.seconds.values())
+    slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:_SHOWN]
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)
+    memory = outcome.peak_memory_bytes
+    peak = "" if memory is None else f"; peak memory {file_size(memory)}"
+    return f"{total:.1f} s ({stages}){peak}"
+
+
+def _next_lines(outcome: ExportOutcome) -> list[str]:
+    lines = [f"condmix inspect {outcome.artifact.path}"]
+    return [*lines, "view the graph: https://netron.app"] if outcome.passed else lines
+
+
+def _plural_layers(layers: Sequence[LayerRecord]) -> str:
+    counts = Counter(layer.kind for layer in layers if layer.recognised)
+    words = [f"{counts[kind]} {kind.value}" for kind in LayerKind if counts[kind]]
+    return f"{' + '.join(words)} layers" if words else "nothing to rewrite"
+
+
+def _mark(passed: bool) -> str:
+    return OK if passed else FAILED
+
+
+def _laid_out(sections: Iterable[Section]) -> Iterator[str]:
+    for label, lines in sections:
+        for index, line in enumerate(lines):
+            yield f" {label if index == 0 else '':<{_LABEL_WIDTH}}{line}"

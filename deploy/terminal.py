@@ -1,0 +1,72 @@
+"""Who is reading: a person at a terminal, who gets colours and a spinner, or a pipe, a log, a machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_WIDTH = 200
+"""Columns of a table in a pipe or log, where nothing says how wide it may be."""
+
+
+def is_plain(stream: TextIO) -> bool:
+    """No colours and nothing that moves: not a terminal, a dumb one, NO_COLOR (whatever its value), or CI."""
+    return (
+        not stream.isatty()
+        or bool(os.environ.get("NO_COLOR"))
+        or bool(os.environ.get("CI"))
+        or os.environ.get("TERM") == "dumb"
+    )
+
+
+def console(stream: TextIO) -> Console:
+    """A rich console on the stream: with colours for a person, without any escape sequence otherwise."""
+    from rich.console import Console
+
+    if not is_plain(stream):
+        return Console(file=stream, highlight=False)
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, highlight=False, color_system=None, force_terminal=False, width=width)
+
+
+def print_summary(text: str) -> None:
+    """The text is on stdout, its verdicts coloured for a person."""
+    from rich.text import Text
+
+    coloured = Text(text)
+    coloured.highlight_words(["[ok]"], "green")
+    coloured.highlight_words(["[failed]"], "bold red")
+    coloured.highlight_words([" warning "], "yellow")
+    console(sys.stdout).print(coloured, soft_wrap=True)
+
+
+@contextmanager
+def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A function that shows the stage it is given on stderr: moving at a terminal, else one line a stage."""
+    if quiet:
+        yield _say_nothing
+    elif is_plain(sys.stderr):
+        yield _say_line
+    else:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console(sys.stderr), transient=True) as progress:
+            task = progress.add_task("start", total=None)
+            yield lambda stage: progress.update(task, description=stage)
+
+
+def _say_nothing(_stage: str) -> None:
+    return
+
+
+def _say_line(stage: str) -> None:
+    click.echo(f"condmix: {stage}", err=True)

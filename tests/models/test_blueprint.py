@@ -1,0 +1,121 @@
+"""Tests of condmix.models.blueprint."""
+
+import pytest
+import torch
+from condmix.models import blueprint, zoo
+from condmix.models.errors import SettingsError, UnknownArchitectureError
+from condmix.models.preprocessing import Preprocessing
+from torch import Tensor
+
+
+def shapes(drawn: blueprint.Blueprint) -> dict[str, Tensor]:
+    with torch.device("meta"):
+        return dict(drawn.build().state_dict())
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_network_of_the_zoo_has_a_blueprint_that_runs(name):
+    drawn = blueprint.draw(name)
+    assert (drawn.architecture, drawn.settings) == (name, {})
+    with torch.device("meta"):
+        network = drawn.build().eval()
+        assert network(torch.zeros(1, *drawn.input_size)).shape == (1, drawn.num_classes)
+    assert len(drawn.preprocessing.mean) == drawn.input_size[0]
+    assert drawn.notes[0].startswith("the file does not say its preprocessing: assumed mean ")
+
+
+def test_settings_change_the_sizes():
+    drawn = blueprint.draw("mixnet_digits", {"num_classes": 4, "in_channels": 3, "input_size": 48})
+    assert (drawn.num_classes, drawn.input_size) == (4, (3, 48, 48))
+    assert drawn.preprocessing == Preprocessing.default(3)
+    with torch.device("meta"):
+        assert drawn.build().eval()(torch.zeros(1, 3, 48, 48)).shape == (1, 4)
+
+
+def test_timm_s_preprocessing_is_taken():
+    drawn = blueprint.draw("timm:tf_efficientnet_cc_b1_8e")
+    assert (drawn.num_classes, drawn.input_size, drawn.notes) == (1000, (3, 240, 240), ())
+    assert drawn.preprocessing == Preprocessing(
+        mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bicubic", crop_fraction=0.882
+    )
+
+
+def test_timm_with_other_channels_says_what_it_assumes():
+    drawn = blueprint.draw("timm:mixnet_s", {"in_channels": 1, "num_classes": 7})
+    assert (drawn.num_classes, drawn.input_size) == (7, (1, 224, 224))
+    assert drawn.preprocessing.mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
+    assert drawn.preprocessing.std == pytest.approx(((0.229 + 0.224 + 0.225) / 3,))
+    assert drawn.notes == (
+        "timm:mixnet_s has no mean and std for 1 input channels: their averages are assumed",
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "shown"), [({"crop_mode": "border"}, "(border, 0.9)"), ({"crop_pct": 1.15}, "(center, 1.15)")]
+)
+def test_crops_with_a_border_are_not_done_and_it_is_said(config, shown):
+    described = {
+        "mean": (0.5,) * 3,
+        "std": (0.5,) * 3,
+        "interpolation": "bicubic",
+        "crop_mode": "center",
+        "crop_pct": 0.9,
+        **config,
+    }
+    preprocessing, notes = blueprint.preprocessing_of("timm:x", described, 3)
+    assert (preprocessing.crop_mode, preprocessing.crop_fraction) == ("squash", 1.0)
+    assert notes == (
+        f"the crop of timm:x {shown} adds a border, which is not done here: the whole picture is scaled to the input",
+    )
+
+
+def test_wrong_settings_for_timm_are_all_named():
+    with pytest.raises(SettingsError) as caught:
+        blueprint.draw("timm:mixnet_s", {"width": 2, "num_classes": 0, "in_channels": True})
+    assert str(caught.value) == (
+        "settings of timm:mixnet_s: unknown setting 'width' (valid: num_classes, in_channels); num_classes is 0, "
+        "expected a whole number above 0; in_channels is True, expected a whole number above 0"
+    )
+
+
+def test_a_timm_name_without_its_prefix_is_told():
+    with pytest.raises(UnknownArchitectureError) as caught:
+        blueprint.draw("resnet18")
+    assert caught.value.nearest == ("timm:resnet18",)
+
+
+def test_building_leaves_torch_s_generator_alone():
+    before = torch.random.get_rng_state()
+    for name in ("condconv_digits", "timm:mixnet_s"):
+        blueprint.draw(name).build()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["condconv_digits", "mixnet_digits", "timm:mixnet_s"])
+@pytest.mark.parametrize("sizes", [{"num_classes": 6}, {"in_channels": 4}, {"num_classes": 6, "in_channels": 4}])
+def test_sizes_are_read_off_the_tensors(name, sizes):
+    standard, changed = blueprint.draw(name), blueprint.draw(name, sizes)
+    assert blueprint.with_sizes_of(standard, shapes(standard), shapes(changed)) == changed
+
+
+def test_a_classifier_of_experts_tells_its_classes():
+    standard = blueprint.draw("condconv_mobilenet_v2")
+    changed = blueprint.draw("condconv_mobilenet_v2", {"num_classes": 6})
+    assert blueprint.with_sizes_of(standard, shapes(standard), shapes(changed)) == changed
+
+
+def test_sizes_set_by_hand_and_equal_tensors_change_nothing():
+    standard, other = blueprint.draw("mixnet_digits", {"num_classes": 10}), blueprint.draw(
+        "mixnet_digits", {"num_classes": 6}
+    )
+    assert blueprint.with_sizes_of(standard, shapes(standard), shapes(other)) is standard
+    assert blueprint.with_sizes_of(other, shapes(other), shapes(other)) is other
+
+
+def test_tensors_that_contradict_each_other_change_nothing():
+    standard = blueprint.draw("mixnet_digits")
+    found = shapes(standard)
+    names = [name for name in found if name.startswith("classifier") and found[name].shape[0] == 10]
+    assert len(names) == 2
+    found[names[0]], found[names[1]] = torch.ones(6, *found[names[0]].shape[1:]), torch.ones(7)
+    assert blueprint.with_sizes_of(standard, shapes(standard), found) is standard
