@@ -24,6 +24,7 @@ def run(arguments: Sequence[str], *, program: str) -> int:
     """The exit code of the command that was typed; all it has to say was said on stdout and stderr."""
     try:
         import click
+
         from condmix.deploy.commands import root
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("condmix"):
@@ -32,9 +33,7 @@ def run(arguments: Sequence[str], *, program: str) -> int:
         return ExitCode.MISSING
     command = root.export if program == "condmix-export" else root.condmix
     try:
-        code = command.main(
-            list(arguments), prog_name=program, standalone_mode=False, obj=(program, *arguments)
-        )
+        code = command.main(list(arguments), prog_name=program, standalone_mode=False, obj=(program, *arguments))
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
 from condmix.deploy.errors import OutputError, PlanError
 from condmix.models import checkpoint, digits, training, zoo
 from condmix.models.architectures import input_size

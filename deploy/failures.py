@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 import click
+
 from condmix.deploy.exit_codes import ExitCode, code_of
 
 SCHEMA_VERSION = 1
@@ -64,9 +65,7 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
 
 def missing_package(name: str | None) -> str:
     """What to install when an import failed."""
-    return (
-        f"the package {name!r} is not installed, this command needs it: pip install 'condmix[export,train]'"
-    )
+    return f"the package {name!r} is not installed, this command needs it: pip install 'condmix[export,train]'"
 
 
 def failure_json(code: ExitCode, kind: str, message: str) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+
 from condmix.deploy.errors import ImagesError
 from condmix.models.errors import SettingsError
 from condmix.models.network import LoadedNetwork
-from PIL import Image
 
 MOST_IMAGES = 16
 """More make parity no surer, and each costs a pass in float64."""
@@ -40,9 +41,7 @@ def read_images(path: Path, network: LoadedNetwork, *, batch: int | None) -> Giv
         return _from_folder(path, network, least)
     if path.suffix == ".npy" and path.is_file():
         return _from_array(path, network.input_size, least)
-    found = (
-        "no such file or folder" if not path.exists() else f"a file named {path.suffix or 'without a suffix'}"
-    )
+    found = "no such file or folder" if not path.exists() else f"a file named {path.suffix or 'without a suffix'}"
     raise ImagesError(path, [f"expected a folder of pictures or a .npy file, found {found}"])
 
 
@@ -52,9 +51,7 @@ def _from_folder(path: Path, network: LoadedNetwork, least: int) -> GivenImages:
     arrays, problems = [], []
     for picture in _spread(len(pictures)):
         try:
-            arrays.append(
-                network.preprocessing.apply(_pixels(pictures[picture]), input_size=network.input_size)
-            )
+            arrays.append(network.preprocessing.apply(_pixels(pictures[picture]), input_size=network.input_size))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             # Pillow raises SyntaxError for some damaged files; SettingsError is a ValueError.
             reason = "; ".join(error.problems) if isinstance(error, SettingsError) else str(error)
@@ -92,9 +89,7 @@ def _from_array(path: Path, input_size: tuple[int, int, int], least: int) -> Giv
         raise ImagesError(path, problems)
     _require_count(path, len(array), least, "images")
     chosen = array[list(_spread(len(array)))].astype(np.float32)
-    return GivenImages(
-        array_nchw=chosen, note=f"verified on {len(chosen)} of {len(array)} images in {path.name}"
-    )
+    return GivenImages(array_nchw=chosen, note=f"verified on {len(chosen)} of {len(array)} images in {path.name}")
 
 
 def _require_count(path: Path, count: int, least: int, what: str) -> None:

@@ -42,9 +42,7 @@ def parse_input_size(text: str) -> RequestedSize:
     assert width is not None
     size = RequestedSize(channels=channels, height=width if height is None else height, width=width)
     wrong = [
-        side
-        for side in (size.channels, size.height, size.width)
-        if side is not None and not 0 < side <= LARGEST_SIDE
+        side for side in (size.channels, size.height, size.width) if side is not None and not 0 < side <= LARGEST_SIDE
     ]
     if wrong:
         message = f"{text!r} has a side of {wrong[0]}: expected 1 to {LARGEST_SIDE}"

@@ -169,7 +169,5 @@ def _matching_record(path: Path, sha256: str) -> tuple[Mapping[str, object] | No
     artifact = record.get("artifact") if isinstance(record, dict) else None
     recorded = artifact.get("sha256") if isinstance(artifact, dict) else None
     if recorded != sha256:
-        return None, (
-            f"the record beside it, {beside.name}, is of another file (sha256 differs): it is left out",
-        )
+        return None, (f"the record beside it, {beside.name}, is of another file (sha256 differs): it is left out",)
     return record, ()

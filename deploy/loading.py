@@ -58,6 +58,7 @@ def load_network(loading: Loading) -> LoadedNetwork:
 def _resized(network: LoadedNetwork, input_size: tuple[int, int, int]) -> LoadedNetwork:
     """The network at another height and width, tried on one input of zeros as `checkpoint.load` does."""
     import torch
+
     from condmix.models.errors import InputSizeError
 
     try:

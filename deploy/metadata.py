@@ -41,9 +41,7 @@ def metadata_of(
         "created_by_options": asdict(options),
     }
     return {
-        key: value if isinstance(value, str) else _json(value)
-        for key, value in entries.items()
-        if value is not None
+        key: value if isinstance(value, str) else _json(value) for key, value in entries.items() if value is not None
     }
 
 

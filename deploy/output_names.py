@@ -39,9 +39,7 @@ def output_names(source: Path, output: Path | None, stage: str) -> OutputNames:
         model = output / default_name
     problems = []
     if model.suffix != ".onnx" or model.name == ".onnx":
-        problems.append(
-            f"{model} does not end in .onnx: --format onnx writes NAME.onnx and NAME{RECORD_SUFFIX}"
-        )
+        problems.append(f"{model} does not end in .onnx: --format onnx writes NAME.onnx and NAME{RECORD_SUFFIX}")
     if model.absolute() == source.absolute():
         problems.append(f"{model} is the weights file itself: choose another name")
     if problems:

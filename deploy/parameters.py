@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
 from condmix.deploy.exit_codes import MEANINGS
 from condmix.deploy.input_size import RequestedSize, parse_input_size
 
@@ -52,23 +53,15 @@ class BatchSize(click.ParamType[int | None]):
         """As --help shows it."""
         return "N|dynamic"
 
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         """The number, None for dynamic."""
         if value == "dynamic":
             return None
         try:
             number = int(value)
         except ValueError:
-            hint = (
-                "did you mean 'dynamic'? "
-                if difflib.get_close_matches(str(value), ["dynamic"], cutoff=0.4)
-                else ""
-            )
-            self.fail(
-                f"{value!r} is not a batch: {hint}valid: 1 to {MOST_IMAGES_A_CALL}, or dynamic", param, ctx
-            )
+            hint = "did you mean 'dynamic'? " if difflib.get_close_matches(str(value), ["dynamic"], cutoff=0.4) else ""
+            self.fail(f"{value!r} is not a batch: {hint}valid: 1 to {MOST_IMAGES_A_CALL}, or dynamic", param, ctx)
         if not 1 <= number <= MOST_IMAGES_A_CALL:
             self.fail(f"{number} is not a batch: valid: 1 to {MOST_IMAGES_A_CALL}, or dynamic", param, ctx)
         return number
@@ -122,9 +115,7 @@ def settings_of(
 def exit_code_epilog(*examples: str) -> str:
     """The end of a --help page: examples, then the exit codes. Lines stay as they are."""
     codes = [f"{int(code):>5}  {meaning}" for code, meaning in MEANINGS.items()]
-    return "\n".join(
-        ["\b", "Examples:", *(f"  {example}" for example in examples), "", "\b", "Exit codes:", *codes]
-    )
+    return "\n".join(["\b", "Examples:", *(f"  {example}" for example in examples), "", "\b", "Exit codes:", *codes])
 
 
 _LOADING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any function
@@ -134,9 +125,7 @@ _LOADING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators tak
         metavar="NAME|timm:NAME",
         help="Network of the weights, where the file does not say: a name of `condmix zoo`, or one of timm.",
     ),
-    click.option(
-        "--factory", metavar="PACKAGE.MODULE:FUNCTION", help="Your own function that builds the network."
-    ),
+    click.option("--factory", metavar="PACKAGE.MODULE:FUNCTION", help="Your own function that builds the network."),
     click.option(
         "--set",
         "settings",
@@ -146,14 +135,10 @@ _LOADING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators tak
         help="Setting of the architecture, such as experts=4; may be given several times.",
     ),
     click.option("--input-size", metavar="H|HxW|CxHxW", type=InputSizeText(), help="Size of one image."),
-    click.option(
-        "--allow-pickle", is_flag=True, help="Run the file's pickle if it needs that: it can do anything."
-    ),
+    click.option("--allow-pickle", is_flag=True, help="Run the file's pickle if it needs that: it can do anything."),
 )
 _OUTPUT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there."
-    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there."),
     click.option("-q", "--quiet", is_flag=True, help="No progress."),
     click.option("-v", "--verbose", is_flag=True, help="More detail; a traceback for unexpected errors."),
 )

@@ -31,20 +31,12 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
         ("layers", layer_lines(outcome.layers)),
         (
             "why",
-            [
-                f"{layer.path}: {form_of(layer)}: {layer.why}"
-                for layer in outcome.layers
-                if in_detail and layer.why
-            ],
+            [f"{layer.path}: {form_of(layer)}: {layer.why}" for layer in outcome.layers if in_detail and layer.why],
         ),
         ("rewrite", _rewrite_lines(outcome.steps)),
         (
             "declined",
-            [
-                f"{step.rule} at {step.path}: {step.note}"
-                for step in outcome.steps
-                if in_detail and not step.applied
-            ],
+            [f"{step.rule} at {step.path}: {step.note}" for step in outcome.steps if in_detail and not step.applied],
         ),
         ("onnx", _file_lines(outcome)),
         ("parity", parity_lines(outcome.verification)),
@@ -61,11 +53,7 @@ def failure_text(outcome: ExportOutcome) -> str:
     """Why the file was rejected: stage, worst element, limit, the first module beyond it, and its place."""
     verification = outcome.verification
     reasons = [
-        *(
-            f"stage {item.stage}: {item.report.sentence()}"
-            for item in verification.stages
-            if not item.report.passed
-        ),
+        *(f"stage {item.stage}: {item.report.sentence()}" for item in verification.stages if not item.report.passed),
         *_batch_failure(verification.batches),
         *_blame_lines(verification.blame),
     ]
@@ -106,8 +94,7 @@ def parity_lines(verification: Verification) -> list[str]:
     """The file against PyTorch in float64, the stages before it, and the batches."""
     final = next((item for item in verification.stages if not item.report.passed), verification.stages[-1])
     lines = [
-        f"{_mark(final.report.passed)} {final.stage} vs PyTorch float64  "
-        f"{final.report.sentence()}{_own_error(final)}"
+        f"{_mark(final.report.passed)} {final.stage} vs PyTorch float64  {final.report.sentence()}{_own_error(final)}"
     ]
     earlier = [item for item in verification.stages if item.stage != final.stage]
     images = verification.images

@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from condmix.models.training import TrainingProgress
+
 PIPE_WIDTH = 200
 """Columns of a table in a pipe or log, where nothing says how wide it may be."""
 
@@ -64,9 +66,32 @@ def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
             yield lambda stage: progress.update(task, description=stage)
 
 
+@contextmanager
+def epoch_progress(title: str, epochs: int | None, *, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
+    """A function that shows each finished epoch on stderr: a bar at a terminal, else one line an epoch."""
+    if quiet:
+        yield lambda _progress: None
+    elif is_plain(sys.stderr):
+        yield lambda progress: click.echo(_epoch_line(title, progress), err=True)
+    else:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
+            task = bar.add_task(title, total=epochs)
+            yield lambda progress: bar.update(
+                task, completed=progress.epoch, description=f"{title}  loss {progress.loss:.3f}"
+            )
+
+
 def _say_nothing(_stage: str) -> None:
     return
 
 
 def _say_line(stage: str) -> None:
     click.echo(f"condmix: {stage}", err=True)
+
+
+def _epoch_line(title: str, progress: TrainingProgress) -> str:
+    epoch = f"epoch {progress.epoch}/{progress.epochs}"
+    return f"condmix: {title} {epoch} loss {progress.loss:.3f} after {progress.seconds:.0f} s"

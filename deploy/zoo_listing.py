@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+
 from condmix.models import counting, zoo
 
 SCHEMA_VERSION = 1
@@ -35,9 +36,7 @@ class ZooRow:
         }
 
 
-def list_zoo(
-    names: Sequence[str], *, with_counts: bool, report_progress: Callable[[str], None]
-) -> tuple[ZooRow, ...]:
+def list_zoo(names: Sequence[str], *, with_counts: bool, report_progress: Callable[[str], None]) -> tuple[ZooRow, ...]:
     """A row for each name, parameters counted on the network itself, built without memory for its weights.
 
     Multiply-adds are for one image of its default size, as `condmix.models.counting` defines them.

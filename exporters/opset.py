@@ -22,11 +22,12 @@ _AXES_BECAME_AN_INPUT = (
 )
 _UNCHANGED_FROM_17 = frozenset(
     {
-        "Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Expand", "Flatten", "Gather",
-        "Gemm", "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "MatMul", "MaxPool",
-        "Mul", "Neg", "Pow", "ReduceSum", "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh",
-        "Transpose", "Unsqueeze", "Where", "Exp", "Elu", "Erf", "Max", "Min", "Sum", "Softplus", "PRelu", "Reciprocal", "Abs",
-        "LayerNormalization", "InstanceNormalization", "AveragePool", "Constant", "ConstantOfShape", "Shape",
+        "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape",
+        "Conv", "ConvTranspose", "Div", "Elu", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm",
+        "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization",
+        "LayerNormalization", "LeakyRelu", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "PRelu", "Pow",
+        "Reciprocal", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Softplus", "Sqrt",
+        "Squeeze", "Sub", "Sum", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators whose meaning at opset 17 is that of opset 18 (ONNX operator changelog)."""

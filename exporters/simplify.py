@@ -7,7 +7,7 @@ import io
 
 import onnx
 import onnx_ir as ir
-import onnxsim
+import onnxsim  # type: ignore[import-untyped]
 
 from condmix.exporters.errors import GraphError
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+
 from condmix.deploy.atomic import require_room
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
@@ -72,9 +73,7 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
 )
 @loading_options
 @click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
-@click.option(
-    "--opset", type=int, default=DEFAULT_OPSET, show_default=True, help=f"{OLDEST_OPSET} to {NEWEST_OPSET}."
-)
+@click.option("--opset", type=int, default=DEFAULT_OPSET, show_default=True, help=f"{OLDEST_OPSET} to {NEWEST_OPSET}.")
 @click.option(
     "--condconv",
     type=NearestChoice(CONDCONV_CHOICES),
@@ -89,9 +88,7 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
     show_default=True,
     help="Form of MixConv.",
 )
-@click.option(
-    "--stage", type=NearestChoice(STAGE_CHOICES), default="final", show_default=True, help="Where to stop."
-)
+@click.option("--stage", type=NearestChoice(STAGE_CHOICES), default="final", show_default=True, help="Where to stop.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, max_open=True),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import click
+
 from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
@@ -160,9 +161,7 @@ def _print_onnx(found: OnnxInspection) -> None:
     for key, value in found.metadata.items():
         click.echo(f"{key}: {value}")
     if found.record is not None:
-        click.echo(
-            f"verified: {'yes' if found.record.get('passed') is True else 'NO: this file was rejected'}"
-        )
+        click.echo(f"verified: {'yes' if found.record.get('passed') is True else 'NO: this file was rejected'}")
         _print_layers(cast("Sequence[Mapping[str, object]]", found.record.get("layers", [])))
     click.echo("operators: " + ", ".join(f"{name} x{count}" for name, count in found.operators.items()))
     for note in found.notes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 import click
+
 from condmix.deploy.commands.export import export
 from condmix.deploy.commands.inspect import inspect
 from condmix.deploy.commands.train import train

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+
 from condmix.deploy.atomic import require_room
 from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.parameters import SettingText, exit_code_epilog, output_options, settings_of
-from condmix.deploy.terminal import console, is_plain
-
-if TYPE_CHECKING:
-    from condmix.models.training import TrainingProgress
+from condmix.deploy.terminal import epoch_progress
 
 SCHEMA_VERSION = 1
 CHECKPOINT_SUFFIXES = (".pt", ".pth")
@@ -33,9 +27,7 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
     ),
 )
 @click.argument("architecture", metavar="ARCH")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Checkpoint to write (.pt, .pth)."
-)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Checkpoint to write (.pt, .pth).")
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -111,26 +103,3 @@ def train(
     click.echo(f" saved    {output}")
     click.echo(f" next     condmix-export {output} --format onnx")
     return ExitCode.OK
-
-
-@contextmanager
-def epoch_progress(title: str, epochs: int, *, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A function that shows each finished epoch on stderr: a bar at a terminal, else one line an epoch."""
-    if quiet:
-        yield lambda _progress: None
-    elif is_plain(sys.stderr):
-        yield lambda progress: click.echo(_epoch_line(title, progress), err=True)
-    else:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
-            task = bar.add_task(title, total=epochs)
-            yield lambda progress: bar.update(
-                task, completed=progress.epoch, description=f"{title}  loss {progress.loss:.3f}"
-            )
-
-
-def _epoch_line(title: str, progress: TrainingProgress) -> str:
-    epoch = f"epoch {progress.epoch}/{progress.epochs}"
-    return f"condmix: {title} {epoch} loss {progress.loss:.3f} after {progress.seconds:.0f} s"

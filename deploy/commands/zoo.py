@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.parameters import exit_code_epilog, output_options
@@ -15,9 +16,7 @@ from condmix.deploy.terminal import console, stage_progress
 @click.command(
     "zoo",
     short_help="List the architectures.",
-    epilog=exit_code_epilog(
-        "condmix zoo", "condmix zoo --counts", "condmix zoo condconv_mobilenet_v2 --json"
-    ),
+    epilog=exit_code_epilog("condmix zoo", "condmix zoo --counts", "condmix zoo condconv_mobilenet_v2 --json"),
 )
 @click.argument("name", required=False)
 @click.option("--counts", is_flag=True, help="Count multiply-adds too.")
@@ -34,9 +33,7 @@ def zoo(*, name: str | None, counts: bool, as_json: bool, quiet: bool, verbose: 
         from condmix.deploy.zoo_listing import SCHEMA_VERSION, list_zoo
         from condmix.models.zoo import names
 
-        rows = list_zoo(
-            names() if name is None else [name], with_counts=counts, report_progress=report_progress
-        )
+        rows = list_zoo(names() if name is None else [name], with_counts=counts, report_progress=report_progress)
     if as_json:
         from condmix.deploy.record import to_json
 

@@ -1,7 +1,7 @@
 """Where the batch axis goes through each operator: one small function a family, from the ONNX operator specs.
 
-A function gets the node and the batch axis of each input (None: the same for all images) and answers with the batch axis of
-the outputs, or with a sentence why the operator cannot be given a batch.
+A function gets the node and the batch axis of each input (None: the same for all images) and answers with the
+batch axis of the outputs, or with a sentence why the operator cannot be given a batch.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Axis = int | None
 AxisRule = Callable[[ir.Node, Sequence[Axis]], int | str]
 
 ELEMENTWISE = (
-    "Relu", "Sigmoid", "Tanh", "Clip", "HardSwish", "HardSigmoid", "LeakyRelu", "Elu", "Selu", "Softplus", "Erf", "Exp",
-    "Log", "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Cast", "Identity", "Gelu", "Mish", "Not",
-    "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Where", "PRelu", "Equal", "Greater", "Less", "GreaterOrEqual",
-    "LessOrEqual", "And", "Or",
+    "Relu", "Sigmoid", "Tanh", "Clip", "HardSwish", "HardSigmoid", "LeakyRelu", "Elu", "Selu", "Softplus",
+    "Erf", "Exp", "Log", "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Cast",
+    "Identity", "Gelu", "Mish", "Not", "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Where", "PRelu",
+    "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or",
 )  # fmt: skip
 IMAGE_OPERATORS = (
     "Conv", "ConvTranspose", "BatchNormalization", "GlobalAveragePool", "GlobalMaxPool", "AveragePool", "MaxPool",

@@ -1,8 +1,8 @@
 """From a graph for one image to the same graph for a batch.
 
-The batch-1 graph is the network's function of one image. The batch axis is followed from the input through every operator;
-whatever baked the number one into the graph (Reshape targets) is rewritten, and an operator that would mix images or
-has no place for the axis is refused by name. What comes out is proven against PyTorch at several batch sizes.
+The batch-1 graph is the network's function of one image. The batch axis is followed from the input through every
+operator; whatever baked the number one into the graph (Reshape targets) is rewritten, and an operator that would mix
+images or has no place for the axis is refused by name. What comes out is proven against PyTorch at several batches.
 """
 
 from __future__ import annotations

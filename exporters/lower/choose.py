@@ -1,6 +1,7 @@
 """Which form a layer gets: the one asked for, or by a written rule, with the reason in words.
 
-The rule's thresholds come from measurements in ONNX Runtime on x86-64 (docs/benchmarks.md); they decide speed, never results.
+The rule's thresholds come from measurements in ONNX Runtime on x86-64 (docs/benchmarks.md); they decide speed,
+never results.
 """
 
 from __future__ import annotations
@@ -103,9 +104,10 @@ def choose_mixconv(layer: MixConvLayer, batch: BatchAxis, wanted: str) -> MixCon
         )
         return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
     if layer.output_chw[1] * layer.output_chw[2] <= SMALL_MAP:
-        why = f"on a map of {layer.output_chw[1]}x{layer.output_chw[2]} a merged kernel would be mostly zeros: own expansions"
+        size = "x".join(str(length) for length in layer.output_chw[1:])
+        why = f"on a map of {size} a merged kernel would be mostly zeros: own expansions"
         return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
-    why = f"branches of {_shown(sizes)} channels do not fill blocks of {CHANNEL_BLOCK}, all {sum(sizes)} together do better"
+    why = f"branches of {_shown(sizes)} channels do not fill blocks of {CHANNEL_BLOCK}: one kernel for all {sum(sizes)}"
     return MixConvChoice(form=mixconv_merged.FORM, why=why)
 
 

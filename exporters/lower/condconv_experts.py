@@ -1,7 +1,8 @@
 """CondConv as a weighted sum of static convolutions: sum_e conv(r_e x, W_e). Any batch, any accelerator.
 
-Convolution is linear, so the weight may multiply the input: runtimes then fuse the running sum into the next convolution.
-The constant bias rides on the first expert. Costs E times the multiply-adds; every kernel is an initializer.
+Convolution is linear, so the weight may multiply the input: runtimes then fuse the running sum into the next
+convolution. The constant bias rides on the first expert. Costs E times the multiply-adds; every
+kernel is an initializer.
 """
 
 from __future__ import annotations

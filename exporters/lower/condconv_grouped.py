@@ -1,6 +1,7 @@
 """CondConv for a fixed batch N as one convolution of N times the groups: image n only meets kernel n.
 
-The batch-in-groups form in which most PyTorch code computes CondConv; `group` is an attribute in ONNX, so N must be fixed.
+The batch-in-groups form in which most PyTorch code computes CondConv; `group` is an attribute in ONNX, so N must be
+fixed.
 """
 
 from __future__ import annotations

@@ -26,8 +26,7 @@ class Expansion:
 
     def apply_activation(self, builder: NodeBuilder, value: ir.Value, batch: BatchAxis, role: str) -> ir.Value:
         """The same activation on another value."""
-        shape = list(value.shape or ())
-        shape[0] = batch.dimension  # type: ignore[call-overload]
+        shape = (batch.dimension, *(length for length in (value.shape or ())[1:] if isinstance(length, int)))
         current = value
         for node in self.activation:
             if is_op(node, "Mul"):

@@ -1,8 +1,8 @@
 """MixConv without a Split: every branch has its own slice of the expansion in front of it.
 
 Slicing channels commutes with an elementwise activation, and slicing a convolution's output is slicing its weight; so
-Split(act(conv(x, W))) = (act(conv(x, W_1)), act(conv(x, W_2)), ...). An expansion in groups is cut at the groups as well; a
-depthwise branch may be cut anywhere, so a branch that straddles two groups becomes two.
+Split(act(conv(x, W))) = (act(conv(x, W_1)), act(conv(x, W_2)), ...). An expansion in groups is cut at the groups as
+well; a depthwise branch may be cut anywhere, so a branch that straddles two groups becomes two.
 """
 
 from __future__ import annotations

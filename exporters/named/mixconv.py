@@ -1,6 +1,7 @@
 """The named node condmix.MixConv<n>: y = concat_i conv_i(split_i(x)), one kernel size a branch.
 
-Inputs: x (batch, channels, height, width), then n weights (out_i, in_i / group_i, kernel_i, kernel_i), then n biases (out_i).
+Inputs: x (batch, channels, height, width), then n weights (out_i, in_i / group_i, kernel_i, kernel_i), then n
+biases (out_i).
 Attributes: `split` (input channels of each branch), `strides`, and for each branch i `kernel_shape_i`, `pads_i`,
 `dilations_i`, `group_i`. (Tan and Le 2019, section 3.1; ONNX functions have no variadic inputs, hence the number.)
 """
@@ -116,8 +117,8 @@ def read_mixconv(node: ir.Node) -> MixConvLayer:
 
 
 def _chw(value: ir.Value) -> tuple[int, int, int]:
-    channels, height, width = (value.shape or ())[1:]
-    return int(channels), int(height), int(width)
+    channels, height, width = (length for length in (value.shape or ())[1:] if isinstance(length, int))
+    return channels, height, width
 
 
 def build_mixconv(

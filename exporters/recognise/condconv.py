@@ -95,7 +95,7 @@ def _named(
         routing = builder.reshape(routing, (1, size), (1, size), "routing")
     if constant_part.any():
         # Pad rather than Concat: it holds for any number of images.
-        one = builder.constant(np.float32(1.0), "one")
+        one = builder.constant(np.asarray(1.0, dtype=np.float32), "one")
         pads = builder.ints((0, 0, 0, 1), "one_more")
         routing = builder.one("Pad", [routing, pads, one], (1, size + 1), role="routing_and_one")
         experts = np.concatenate([experts, constant_part[None]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import onnx_ir as ir
@@ -110,10 +111,10 @@ def _refusal(branches: list[_FoundBranch]) -> str | None:
     if [piece.start for piece in slices] != sorted(piece.start for piece in slices):
         return "not a MixConv: the branches take the channel slices in another order than they return them"
     edges = [(piece.start, piece.stop) for piece in slices]
-    for (_, stop), (start, _) in zip(edges, edges[1:], strict=False):
+    for (_, stop), (start, _) in pairwise(edges):
         if start < stop:
             return f"not a MixConv: channel slices overlap ({_shown(edges)})"
-    if edges[0][0] != 0 or edges[-1][1] != total or any(a[1] != b[0] for a, b in zip(edges, edges[1:], strict=False)):
+    if edges[0][0] != 0 or edges[-1][1] != total or any(a[1] != b[0] for a, b in pairwise(edges)):
         return f"not a MixConv: channel slices {_shown(edges)} leave out some of the {total} input channels"
     strides = {branch.branch.settings.strides for branch in branches}
     if len(strides) != 1:

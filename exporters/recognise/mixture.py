@@ -80,14 +80,14 @@ def find_mixture(
     growth = size * kernel_size / max(part.constant_elements, 1)
     if growth > LARGEST_GROWTH:
         return NotAMixture(
-            reason=f"linear in '{routing.name}' ({size} numbers), but as {size} experts it would store {growth:.0f} times "
-            "the numbers it stores now: a modulated kernel, not a mixture"
+            reason=f"linear in '{routing.name}' ({size} numbers), but as {size} experts it would store {growth:.0f} "
+            "times the numbers it stores now: a modulated kernel, not a mixture"
         )
     return _read_experts(part, routing, size)
 
 
 def _affine_deviation(part: PartialGraph, size: int, generator: np.random.Generator) -> float:
-    """The largest violation of f(a u + b v) - f(0) = a (f(u) - f(0)) + b (f(v) - f(0)), relative; NaN if not finite."""
+    """By how much f(a u + b v) - f(0) = a (f(u) - f(0)) + b (f(v) - f(0)) is violated, relative; NaN if not finite."""
     worst = 0.0
     at_zero = part(np.zeros(size))
     for first_weight, second_weight in ((0.7, -1.3), (2.0, 0.5)):

@@ -21,7 +21,8 @@ def run_rules(
     """Apply `rules` in order, round after round, until a whole round changes nothing.
 
     Approximate rules run only when `approximate` names them.
-    Raises GraphError, naming the rule and the node, when an edit leaves the graph inconsistent or the rules never settle.
+    Raises GraphError, naming the rule and the node, when an edit leaves the graph inconsistent, or when the rules
+    never settle.
     """
     active = [rule for rule in rules if rule.exactness is Exactness.EXACT or rule.name in approximate]
     splicer = Splicer(model.graph)

@@ -1,7 +1,8 @@
 """A two-operand Einsum becomes Transpose, Reshape and MatMul, so that a mixture written as one is seen as a product.
 
-Every label is a batch label (in both operands and the result), a contracted one (in both, not in the result), or belongs to one
-side; the product is then [batch, left, contracted] x [batch, contracted, right]. (ONNX operator spec, Einsum-12.)
+Every label is a batch label (in both operands and the result), a contracted one (in both, not in the result), or
+belongs to one side; the product is then [batch, left, contracted] x [batch, contracted, right].
+(ONNX operator spec, Einsum-12.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""BatchNorm behind a MixConv: each branch takes its slice of the scale into its weight and of the shift into its bias."""
+"""BatchNorm behind a MixConv: each branch takes its slice of the scale into its weight, of the shift into its bias."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """BatchNorm behind any other Concat on the channel axis becomes one BatchNorm a branch.
 
-The single BatchNorms then fold into the convolutions of their branches. Applied only when every branch is a convolution that
-nothing else reads, so that all of them disappear.
+The single BatchNorms then fold into the convolutions of their branches. Applied only when every branch is a
+convolution that nothing else reads, so that all of them disappear.
 """
 
 from __future__ import annotations

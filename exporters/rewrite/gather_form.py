@@ -1,6 +1,7 @@
 """A Gather that picks every element of a flat tensor in order is a Reshape.
 
-torch writes `as_strided` after a pooling whose input was transposed; with the batch axis in it, it would stand in the way of a batch.
+torch writes `as_strided` after a pooling whose input was transposed; with the batch axis in it, it would stand in
+the way of a batch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One form for all shape changes that keep the order of elements: Reshape.
 
-Squeeze, Unsqueeze, Flatten, and a Transpose that only moves axes of size one (the way back of the batch-in-groups trick passes
-through [out, 1, height, width]) all become Reshape, and a Reshape of a Reshape becomes one.
+Squeeze, Unsqueeze, Flatten, and a Transpose that only moves axes of size one (the way back of the batch-in-groups
+trick passes through [out, 1, height, width]) all become Reshape, and a Reshape of a Reshape becomes one.
 """
 
 from __future__ import annotations

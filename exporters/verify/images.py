@@ -70,7 +70,7 @@ def candidate_images(input_size: tuple[int, int, int]) -> Images:
 
 def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
     """Crops of scikit-learn's two photographs and some of its digits, values in [0, 1]."""
-    from sklearn.datasets import load_digits, load_sample_images
+    from sklearn.datasets import load_digits, load_sample_images  # type: ignore[import-untyped]
 
     real: list[tuple[str, np.ndarray]] = []
     for name, photograph in zip(("temple", "flower"), load_sample_images().images, strict=True):
@@ -89,10 +89,10 @@ def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]
 
 
 def _fit(image_hwc: np.ndarray, input_size: tuple[int, int, int]) -> np.ndarray:
-    """Resize to the input's height and width, give it its channels, and normalise to about zero mean, unit deviation."""
+    """Resize to the input's height and width, give it its channels, normalise to about mean 0, deviation 1."""
     channels, height, width = input_size
     image = torch.from_numpy(np.ascontiguousarray(image_hwc.transpose(2, 0, 1)))[None].float()
-    resized = functional.interpolate(image, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
+    resized = functional.interpolate(image, size=(height, width), mode="bilinear", antialias=True)
     planes = resized[0].numpy()
     if planes.shape[0] != channels:
         planes = np.resize(planes.mean(axis=0, keepdims=True), (channels, height, width))

@@ -20,7 +20,7 @@ class StageParity:
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingSpread:
-    """How far apart the verification images drive the routing: per routing value, the largest difference of any expert."""
+    """How far apart the images drive the routing: per routing value, the largest difference of any expert."""
 
     largest_difference: Mapping[str, float]
 

@@ -1,6 +1,7 @@
 """What PyTorch says: in float64, the yardstick, and in float32, its own error; one image at a time.
 
-One at a time, because networks exist that are right at batch 1 only; and because the export's meaning is a function of one image.
+One at a time, because networks exist that are right at batch 1 only; and because the export's meaning is a function
+of one image.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: 
 
 
 def flatten_outputs(result: object) -> list[torch.Tensor]:
-    """The tensors of a network's result, in order. Raises VerificationError for anything that is not made of tensors."""
+    """The tensors of a network's result, in order. Raises VerificationError for anything not made of tensors."""
     if isinstance(result, torch.Tensor):
         return [result]
     if isinstance(result, Mapping):

@@ -1,0 +1,58 @@
+# Everything runs from a fresh clone: the environment is made by whichever target comes first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+OUTPUT ?= demo-output
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench wheel golden clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "condmix needs Python 3.11 to 3.13; found $$($(PYTHON) --version). Try: make PYTHON=python3.11 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,timm,dev]'
+	@touch $@
+
+.typing/ready: $(READY)
+	@mkdir -p .typing/condmix
+	@for folder in models runtime exporters deploy; do ln -sfn ../../$$folder .typing/condmix/$$folder; done
+	@touch $@
+
+demo: $(READY)  ## train a CondConv net and a MixNet on handwritten digits, export and verify both
+	$(BIN)/python -m condmix.deploy.demo $(OUTPUT)
+
+test: lint types  ## everything: lint, types, all tests
+	$(PYTEST) -n 2 --dist worksteal
+
+check: lint types  ## the quick inner loop: no slow tests
+	$(PYTEST) -n 2 --dist worksteal -q -m "not slow"
+
+lint: $(READY)  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+
+types: .typing/ready  ## mypy --strict on the four packages
+	MYPYPATH=.typing $(BIN)/mypy --strict -p condmix.models -p condmix.runtime -p condmix.exporters -p condmix.deploy
+
+bench: $(READY)  ## speed against torch.onnx.export: ratios from one interleaved run, written to bench-output/
+	$(BIN)/python -m condmix.deploy.benchmark bench-output
+
+wheel: $(READY)  ## build the wheel and the source distribution, and try the wheel in a clean environment
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(PYTEST) -q tests/test_wheel.py
+
+golden: $(READY)  ## rewrite the expected texts in tests/golden; review the difference before you commit
+	CONDMIX_UPDATE_GOLDEN=1 $(PYTEST) -q tests/conformance tests/deploy -k golden
+
+clean:  ## remove everything that can be made again
+	rm -rf $(VENV) .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info demo-output bench-output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,98 @@
+"""The demonstration: two networks trained on real digits, exported, verified, compared and summed up.
+
+python -m condmix.deploy.demo OUTPUT_FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.failures import describe
+from condmix.deploy.tables import plain_table
+from condmix.deploy.terminal import console, epoch_progress, print_summary, stage_progress
+
+FOLDER = Path("demo-output")
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoExport:
+    """One file to make: which network, and for how many images a call (None: any number)."""
+
+    architecture: str
+    batch: int | None
+    file_name: str
+
+
+EXPORTS = (
+    DemoExport(architecture="condconv_digits", batch=1, file_name="condconv_digits.onnx"),
+    DemoExport(architecture="condconv_digits", batch=None, file_name="condconv_digits_any_batch.onnx"),
+    DemoExport(architecture="mixnet_digits", batch=1, file_name="mixnet_digits.onnx"),
+)
+COLUMNS = ("network", "batch", "accuracy", "file's own", "file", "size", "parity", "PyTorch ms", "file ms", "ratio")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code; what was trained, exported, measured and where it lies was said on stdout."""
+    if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
+        click.echo(f"usage: python -m condmix.deploy.demo [OUTPUT_FOLDER, else {FOLDER}]", err=True)
+        return ExitCode.USAGE
+    folder = Path(arguments[0]) if arguments else FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return run(folder, epochs=None)
+    except KeyboardInterrupt:
+        click.echo("\ncondmix: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
+        code, message = describe(error)
+        click.echo(f"condmix: {message}", err=True)
+        return code
+
+
+def run(folder: Path, *, epochs: int | None) -> ExitCode:
+    """The demonstration is done in `folder`, older files in it replaced; `epochs` None is the trainer's own number.
+
+    Raises what training and exporting raise.
+    """
+    from condmix.deploy.demo_steps import DemoRow, export_trained, measure_file, train_for_demo
+    from condmix.deploy.summary import failure_text, summarise
+
+    click.echo(f"Two small networks, real handwritten digits; everything goes to {folder}\n")
+    trained = {}
+    for architecture in dict.fromkeys(item.architecture for item in EXPORTS):
+        path = folder / f"{architecture}.pt"
+        with epoch_progress(architecture, epochs, quiet=False) as report_epoch:
+            trained[architecture] = train_for_demo(architecture, path, SEED, epochs, report_epoch)
+        result = trained[architecture].result
+        click.echo(
+            f"{architecture}: {result.held_out_accuracy:.2%} of {result.held_out_count} held-out digits right, "
+            f"trained in {result.seconds:.0f} s -> {path}\n"
+        )
+    rows: list[DemoRow] = []
+    for item in EXPORTS:
+        with stage_progress(quiet=False) as report_progress:
+            outcome = export_trained(
+                trained[item.architecture].path, folder / item.file_name, item.batch, report_progress
+            )
+        print_summary(summarise(outcome) + "\n")
+        if not outcome.passed:
+            click.echo(f"condmix: {failure_text(outcome)}", err=True)
+            return ExitCode.PARITY
+        rows.append(measure_file(item.batch, trained[item.architecture], outcome))
+    console(sys.stdout).print(plain_table(COLUMNS, [row.cells() for row in rows], right=COLUMNS[7:]))
+    click.echo("accuracy: of PyTorch and of the file itself, on held-out digits; parity: share of the largest output.")
+    click.echo("ms: median of one image on one thread, PyTorch and the file timed in turns on this machine just now.")
+    click.echo(f"\nEverything lies in {folder}: weights (.pt), files (.onnx), records (.condmix.json). Try:")
+    click.echo(f"  condmix inspect {folder / EXPORTS[0].file_name}")
+    click.echo(f"  condmix-export {folder / 'mixnet_digits.pt'} --format onnx --batch 4 -o {folder / 'mine.onnx'}")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
