@@ -43,7 +43,7 @@ types: .typing/ready  ## mypy --strict on the four packages
 	MYPYPATH=.typing $(BIN)/mypy --strict -p condmix.models -p condmix.runtime -p condmix.exporters -p condmix.deploy
 
 bench: $(READY)  ## speed against torch.onnx.export: ratios from one interleaved run, written to bench-output/
-	$(BIN)/python -m condmix.deploy.benchmark bench-output
+	$(BIN)/python -m condmix.deploy.bench bench-output
 
 wheel: $(READY)  ## build the wheel and the source distribution, and try the wheel in a clean environment
 	rm -rf build dist

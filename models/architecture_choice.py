@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
+
 from condmix.models import timm_source, zoo
 from condmix.models.blueprint import TIMM, Blueprint, draw, with_sizes_of
 from condmix.models.errors import ArchitectureNeededError
 from condmix.models.key_matching import compare, is_counter
 from condmix.models.state_dict import without_prefixes
-from torch import Tensor
 
 _TIMM_PATTERNS = ("*mixnet*", "*efficientnet_cc_*")
 """The timm networks worth trying unasked: those with the two constructs."""
@@ -29,14 +30,9 @@ def named_in_file(
         candidates.append(name)
     if not candidates:
         fits = fitting(tensors)
-        also = (
-            ""
-            if timm_source.installed()
-            else " (timm, which is not installed, may: pip install 'condmix[timm]')"
-        )
+        also = "" if timm_source.installed() else " (timm, which is not installed, may: pip install 'condmix[timm]')"
         message = (
-            f"{place}: says it holds weights of {name!r}, which neither the zoo nor timm has{also}. "
-            f"{_advice(fits)}"
+            f"{place}: says it holds weights of {name!r}, which neither the zoo nor timm has{also}. {_advice(fits)}"
         )
         raise ArchitectureNeededError(message, fits)
     if len(candidates) == 1:

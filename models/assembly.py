@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
+from torch import Tensor, nn
+
 from condmix.models import architecture_choice, factory, timm_source
 from condmix.models.blueprint import Blueprint, draw, preprocessing_of, with_sizes_of
 from condmix.models.checkpoint_format import CheckpointContents
@@ -10,7 +12,6 @@ from condmix.models.key_matching import require_fit
 from condmix.models.preprocessing import InputSize, Preprocessing
 from condmix.models.state_dict import FoundWeights, without_prefixes
 from condmix.models.tensor_checks import as_float32
-from torch import Tensor, nn
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,9 +101,7 @@ def from_pickled_module(place: str, module: nn.Module, notes: tuple[str, ...]) -
     """The network that a file holds whole, with the weights in it."""
     _, dtype_notes = as_float32(place, module.state_dict())
     kind = type(module)
-    return _described_by_itself(
-        module.float(), f"pickle:{kind.__module__}.{kind.__qualname__}", (*notes, *dtype_notes)
-    )
+    return _described_by_itself(module.float(), f"pickle:{kind.__module__}.{kind.__qualname__}", (*notes, *dtype_notes))
 
 
 def _described_by_itself(module: nn.Module, architecture: str, notes: tuple[str, ...]) -> Assembly:
@@ -153,7 +152,5 @@ def _size_notes(asked: Blueprint, sized: Blueprint) -> tuple[str, ...]:
     if sized.num_classes != asked.num_classes:
         notes.append(f"{sized.num_classes} classes, as the file's tensors have, not {asked.num_classes}")
     if sized.input_size[0] != asked.input_size[0]:
-        notes.append(
-            f"{sized.input_size[0]} input channels, as the file's tensors have, not {asked.input_size[0]}"
-        )
+        notes.append(f"{sized.input_size[0]} input channels, as the file's tensors have, not {asked.input_size[0]}")
     return tuple(notes)

@@ -4,9 +4,10 @@ import dataclasses
 import math
 
 import torch
-from condmix.models.errors import SettingsError
 from torch import Tensor
 from torch.nn import functional
+
+from condmix.models.errors import SettingsError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

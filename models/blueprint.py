@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor, nn
+
 from condmix.models import timm_source, zoo
 from condmix.models.errors import SettingsError, UnknownArchitectureError
 from condmix.models.preprocessing import CROP_MODES, InputSize, Preprocessing
-from torch import Tensor, nn
 
 TIMM = "timm:"
 _SIZES = ("num_classes", "in_channels")
@@ -29,9 +30,7 @@ class Blueprint:
         """A network with fresh weights; torch's global generator is left as it was."""
         with torch.random.fork_rng(devices=[]):
             if self.architecture.startswith(TIMM):
-                return timm_source.build(
-                    self.architecture.removeprefix(TIMM), self.num_classes, self.input_size[0]
-                )
+                return timm_source.build(self.architecture.removeprefix(TIMM), self.num_classes, self.input_size[0])
             return zoo.build(self.architecture, self.settings)
 
 
@@ -57,9 +56,7 @@ def draw(architecture: str, settings: Mapping[str, object] | None = None) -> Blu
     )
 
 
-def with_sizes_of(
-    blueprint: Blueprint, needed: Mapping[str, Tensor], found: Mapping[str, Tensor]
-) -> Blueprint:
+def with_sizes_of(blueprint: Blueprint, needed: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Blueprint:
     """The blueprint with the number of classes and input channels that the file's tensors have.
 
     A tensor whose shape differs on one axis alone, where the network has its number of classes, tells the
@@ -69,11 +66,7 @@ def with_sizes_of(
     told: dict[str, set[int]] = {name: set() for name in _SIZES}
     for name, tensor in needed.items():
         there = tuple(found[name].shape) if name in found else ()
-        axes = [
-            axis
-            for axis, size in enumerate(tensor.shape)
-            if len(there) == tensor.ndim and size != there[axis]
-        ]
+        axes = [axis for axis, size in enumerate(tensor.shape) if len(there) == tensor.ndim and size != there[axis]]
         if len(axes) != 1:
             continue
         axis = axes[0]
@@ -81,11 +74,7 @@ def with_sizes_of(
             told["num_classes"].add(there[axis])
         if tensor.shape[axis] == blueprint.input_size[0] and axis == 1:
             told["in_channels"].add(there[axis])
-    sizes = {
-        name: sizes.pop()
-        for name, sizes in told.items()
-        if len(sizes) == 1 and name not in blueprint.settings
-    }
+    sizes = {name: sizes.pop() for name, sizes in told.items() if len(sizes) == 1 and name not in blueprint.settings}
     if not sizes:
         return blueprint
     return draw(blueprint.architecture, {**blueprint.settings, **sizes})
@@ -102,9 +91,7 @@ def assumed(preprocessing: Preprocessing, who: str) -> str:
 def _draw_timm(architecture: str, changes: dict[str, object]) -> Blueprint:
     name = architecture.removeprefix(TIMM)
     config = timm_source.data_config(name)
-    problems = [
-        f"unknown setting {key!r} (valid: {', '.join(_SIZES)})" for key in changes if key not in _SIZES
-    ]
+    problems = [f"unknown setting {key!r} (valid: {', '.join(_SIZES)})" for key in changes if key not in _SIZES]
     problems += [
         f"{key} is {changes[key]!r}, expected a whole number above 0"
         for key in _SIZES
@@ -135,9 +122,7 @@ def preprocessing_of(
     if len(mean) != channels:
         mean = (sum(mean) / len(mean),) * channels
         std = (sum(std) / len(std),) * channels
-        notes.append(
-            f"{architecture} has no mean and std for {channels} input channels: their averages are assumed"
-        )
+        notes.append(f"{architecture} has no mean and std for {channels} input channels: their averages are assumed")
     crop_mode, crop_fraction = str(config["crop_mode"]), float(str(config["crop_pct"]))
     if crop_mode not in CROP_MODES or crop_fraction > 1:
         notes.append(

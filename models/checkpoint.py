@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+
 from condmix.models import assembly, checkpoint_format, file_kind, safetensors_file, state_dict, torch_file
 from condmix.models.assembly import Assembly
 from condmix.models.atomic_write import written_whole
@@ -15,7 +17,6 @@ from condmix.models.key_matching import require_fit
 from condmix.models.network import LoadedNetwork
 from condmix.models.preprocessing import InputSize, Preprocessing
 from condmix.models.tensor_checks import as_float32
-from torch import Tensor, nn
 
 SUFFIXES = (".pt", ".pth")
 
@@ -81,10 +82,7 @@ def save(
     path = Path(path)
     place = str(path)
     if path.suffix not in SUFFIXES:
-        message = (
-            f"{place}: a checkpoint is saved as {' or '.join(SUFFIXES)}, not as "
-            f"{path.suffix or 'no suffix'!r}"
-        )
+        message = f"{place}: a checkpoint is saved as {' or '.join(SUFFIXES)}, not as {path.suffix or 'no suffix'!r}"
         raise CheckpointError(message)
     tensors, _ = as_float32(place, module.state_dict())
     blueprint = draw(architecture, settings)
@@ -111,9 +109,7 @@ def save(
         with written_whole(path) as stream:
             torch.save(encoded, stream)
     except OSError as error:
-        message = (
-            f"{place}: cannot be written ({error.strerror or error}); check the folder and its permissions"
-        )
+        message = f"{place}: cannot be written ({error.strerror or error}); check the folder and its permissions"
         raise CheckpointError(message) from error
 
 
@@ -156,9 +152,7 @@ def _refuse_contradictions(
     place: str, architecture: str | None, factory: str | None, settings: Mapping[str, object] | None
 ) -> None:
     if architecture is not None and factory is not None:
-        message = (
-            f"{place}: architecture {architecture!r} and factory {factory!r} both say the network; give one"
-        )
+        message = f"{place}: architecture {architecture!r} and factory {factory!r} both say the network; give one"
         raise CheckpointError(message)
     if factory is not None and settings:
         message = (
@@ -187,10 +181,7 @@ def _refuse_retelling(
     if entry is not None:
         problems.append(f"entry is {entry!r}, the file has one set of weights")
     if problems:
-        message = (
-            f"{place}: is a condmix checkpoint and says its network itself; {'; '.join(problems)}; leave it "
-            f"out"
-        )
+        message = f"{place}: is a condmix checkpoint and says its network itself; {'; '.join(problems)}; leave it out"
         raise CheckpointError(message)
 
 
@@ -198,9 +189,7 @@ def _check_input_size(place: str, input_size: InputSize | None) -> None:
     if input_size is None:
         return
     if len(input_size) != 3 or not all(type(size) is int and size > 0 for size in input_size):
-        message = (
-            f"{place}: input_size is {input_size!r}, expected channels, height, width: whole numbers above 0"
-        )
+        message = f"{place}: input_size is {input_size!r}, expected channels, height, width: whole numbers above 0"
         raise InputSizeError(message)
 
 
@@ -216,8 +205,7 @@ def _finished(
     size = input_size or built.input_size
     if size is None:
         message = (
-            f"{place}: nothing says the input size of {built.architecture}; give --input-size "
-            f"CHANNELS,HEIGHT,WIDTH"
+            f"{place}: nothing says the input size of {built.architecture}; give --input-size CHANNELS,HEIGHT,WIDTH"
         )
         raise InputSizeError(message)
     notes = (*read_notes, *built.notes)

@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from torch import Tensor
+
 from condmix.models.errors import CheckpointError, SettingsError
 from condmix.models.preprocessing import InputSize, Preprocessing
-from torch import Tensor
 
 FORMAT = "condmix-checkpoint"
 VERSION = 1
@@ -120,9 +121,7 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_settings(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        type(name) is str and _is_plain(item) for name, item in value.items()
-    )
+    return isinstance(value, Mapping) and all(type(name) is str and _is_plain(item) for name, item in value.items())
 
 
 def _is_tensors(value: object) -> bool:
@@ -134,9 +133,7 @@ def _is_tensors(value: object) -> bool:
 
 
 def _is_input_size(value: object) -> bool:
-    return (
-        isinstance(value, list) and len(value) == 3 and all(type(item) is int and item > 0 for item in value)
-    )
+    return isinstance(value, list) and len(value) == 3 and all(type(item) is int and item > 0 for item in value)
 
 
 _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from condmix.models.errors import FactoryError
 from torch import nn
+
+from condmix.models.errors import FactoryError
 
 
 def build(name: str) -> nn.Module:
@@ -26,9 +27,7 @@ def build(name: str) -> nn.Module:
         found = _look_up(name, module, attribute_path)
         built = found if isinstance(found, nn.Module) else _call(name, found)
     if not isinstance(built, nn.Module):
-        message = (
-            f"factory {name}: returned {type(built).__name__}, expected a torch.nn.Module; return the network"
-        )
+        message = f"factory {name}: returned {type(built).__name__}, expected a torch.nn.Module; return the network"
         raise FactoryError(message)
     return built
 
@@ -69,14 +68,10 @@ def _import(name: str, module_name: str) -> ModuleType:
                 "packages; run from the folder that holds it, or install it"
             )
         else:
-            message = (
-                f"factory {name}: {module_name} imports {error.name}, which is not installed; install it"
-            )
+            message = f"factory {name}: {module_name} imports {error.name}, which is not installed; install it"
         raise FactoryError(message) from error
     except (Exception, SystemExit) as error:
-        message = (
-            f"factory {name}: importing {module_name} failed with {_shown(error)}; repair it and try again"
-        )
+        message = f"factory {name}: importing {module_name} failed with {_shown(error)}; repair it and try again"
         raise FactoryError(message) from error
 
 
@@ -102,8 +97,7 @@ def _call(name: str, found: object) -> object:
         signature.bind()
     except TypeError as error:
         message = (
-            f"factory {name}: it cannot be called without arguments ({error}); write a function around it "
-            f"that can"
+            f"factory {name}: it cannot be called without arguments ({error}); write a function around it that can"
         )
         raise FactoryError(message) from None
     except ValueError:

@@ -105,35 +105,24 @@ def _identify_zip(path: Path, size_bytes: int) -> FileKind:
             names = [PurePosixPath(name) for name in archive.namelist()]
             damaged = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        message = (
-            f"{path}: is cut off or damaged ({size_bytes} bytes of a zip archive); copy or download it again"
-        )
+        message = f"{path}: is cut off or damaged ({size_bytes} bytes of a zip archive); copy or download it again"
         raise NotACheckpointError(message) from None
     if damaged is not None:
         message = f"{path}: is damaged, {damaged} does not have its check sum; copy or download it again"
         raise NotACheckpointError(message)
     last = {name.name for name in names}
     if "constants.pkl" in last:
-        message = (
-            f"{path}: is a TorchScript archive, expected weights; from the Python network {_SAVE_WEIGHTS}"
-        )
+        message = f"{path}: is a TorchScript archive, expected weights; from the Python network {_SAVE_WEIGHTS}"
         raise NotACheckpointError(message)
     if last & {"archive_format", "serialized_exported_program.json"}:
-        message = (
-            f"{path}: is a torch.export program (.pt2), expected weights; from the Python network "
-            f"{_SAVE_WEIGHTS}"
-        )
+        message = f"{path}: is a torch.export program (.pt2), expected weights; from the Python network {_SAVE_WEIGHTS}"
         raise NotACheckpointError(message)
     if "data.pkl" in last:
         return FileKind.TORCH_ZIP
     if names and all(name.suffix == ".npy" for name in names):
-        message = (
-            f"{path}: is a NumPy archive, expected PyTorch weights; load it in Python and {_SAVE_WEIGHTS}"
-        )
+        message = f"{path}: is a NumPy archive, expected PyTorch weights; load it in Python and {_SAVE_WEIGHTS}"
         raise NotACheckpointError(message)
-    message = (
-        f"{path}: is a zip archive that torch.save did not write; unpack it and give the weights file in it"
-    )
+    message = f"{path}: is a zip archive that torch.save did not write; unpack it and give the weights file in it"
     raise NotACheckpointError(message)
 
 

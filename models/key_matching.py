@@ -4,8 +4,9 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 
-from condmix.models.errors import KeyMismatchError
 from torch import Tensor
+
+from condmix.models.errors import KeyMismatchError
 
 _SHOWN = 8
 _COUNTER = "num_batches_tracked"
@@ -35,9 +36,7 @@ def compare(needed: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> KeyCom
     return KeyComparison(
         missing=tuple(name for name in needed if name not in found and not is_counter(name)),
         unexpected=tuple(name for name in found if name not in needed),
-        misshapen=tuple(
-            name for name, tensor in needed.items() if name in found and not _alike(tensor, found[name])
-        ),
+        misshapen=tuple(name for name, tensor in needed.items() if name in found and not _alike(tensor, found[name])),
     )
 
 

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from condmix.models.preprocessing import InputSize, Preprocessing
 from torch import nn
+
+from condmix.models.preprocessing import InputSize, Preprocessing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

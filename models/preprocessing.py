@@ -13,8 +13,9 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from condmix.models.errors import SettingsError
 from PIL import Image
+
+from condmix.models.errors import SettingsError
 
 _FILTERS: Mapping[str, Image.Resampling] = MappingProxyType(
     {
@@ -105,9 +106,7 @@ class Preprocessing:
         fields = dataclasses.asdict(self)
         return {**fields, "mean": list(self.mean), "std": list(self.std)}
 
-    def apply(
-        self, image_uint8_hwc: npt.NDArray[np.uint8], *, input_size: InputSize
-    ) -> npt.NDArray[np.float32]:
+    def apply(self, image_uint8_hwc: npt.NDArray[np.uint8], *, input_size: InputSize) -> npt.NDArray[np.float32]:
         """The network input (channels, height, width) of a picture (height, width, channels) of any size.
 
         A grey picture is repeated for a colour network and a colour one is turned grey for a one-channel
@@ -126,8 +125,7 @@ class Preprocessing:
         problems = []
         if image.dtype != np.uint8 or image.ndim != 3 or 0 in image.shape:
             problems.append(
-                f"the picture is {image.dtype} of shape {image.shape}, expected uint8 (height, width, "
-                f"channels)"
+                f"the picture is {image.dtype} of shape {image.shape}, expected uint8 (height, width, channels)"
             )
         elif image.shape[2] != channels and {image.shape[2], channels} != {1, 3}:
             problems.append(f"the picture has {image.shape[2]} channels, the network takes {channels}")
@@ -137,9 +135,7 @@ class Preprocessing:
             place = "preprocessing"
             raise SettingsError(place, problems)
 
-    def _resize_and_crop(
-        self, plane: npt.NDArray[np.uint8], height: int, width: int
-    ) -> npt.NDArray[np.uint8]:
+    def _resize_and_crop(self, plane: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
         target = (math.floor(height / self.crop_fraction), math.floor(width / self.crop_fraction))
         if self.crop_mode == "center":
             target = _keeping_proportions(plane.shape, target)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from condmix.models.errors import NotACheckpointError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from condmix.models.errors import NotACheckpointError
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

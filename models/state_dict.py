@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from condmix.models.errors import NotACheckpointError
 from torch import Tensor, nn
+
+from condmix.models.errors import NotACheckpointError
 
 _AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
 _TRAINED = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
@@ -52,9 +53,7 @@ def find(place: str, content: object, *, entry: str | None = None) -> FoundWeigh
         chosen = candidates[0]
     else:
         raise NotACheckpointError(_nothing_found(place, content))
-    architecture = next(
-        (content[key] for key in ARCHITECTURE_KEYS if isinstance(content.get(key), str)), None
-    )
+    architecture = next((content[key] for key in ARCHITECTURE_KEYS if isinstance(content.get(key), str)), None)
     notes = _choice_notes(chosen, [name for name in candidates if name != chosen])
     weights = content[chosen]
     if isinstance(weights, nn.Module):
@@ -94,9 +93,7 @@ def _holds_weights(value: object) -> bool:
 
 def _is_state_dict(content: Mapping[object, object]) -> bool:
     """Texts to tensors and nothing else: what modules add to their state beside them is refused."""
-    return bool(content) and all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    )
+    return bool(content) and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
 
 
 def _tensors(content: Mapping[str, Tensor]) -> dict[str, Tensor]:

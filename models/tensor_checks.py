@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 import torch
-from condmix.models.errors import NonFiniteWeightsError, NotACheckpointError
 from torch import Tensor
+
+from condmix.models.errors import NonFiniteWeightsError, NotACheckpointError
 
 _SHOWN = 8
 

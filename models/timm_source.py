@@ -5,9 +5,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
 from condmix.models.errors import OptionalPackageError, UnknownArchitectureError
 from condmix.models.torchvision_operators import make_torchvision_importable
-from torch import nn
 
 
 def build(name: str, num_classes: int | None = None, in_channels: int | None = None) -> nn.Module:
@@ -79,9 +80,7 @@ def check(name: str) -> None:
         raise UnknownArchitectureError(asked, [f"timm:{near}" for near in names_like(name)])
     if not knows(name):
         bare = name.partition(".")[0]
-        raise UnknownArchitectureError(
-            asked, [f"timm:{bare}", *(f"timm:{bare}.{tag}" for tag in _tags(name))]
-        )
+        raise UnknownArchitectureError(asked, [f"timm:{bare}", *(f"timm:{bare}.{tag}" for tag in _tags(name))])
 
 
 def _tags(name: str) -> tuple[str, ...]:
@@ -94,8 +93,5 @@ def _timm() -> Any:  # a module that is not there for everybody has no type
         make_torchvision_importable()
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
-        message = (
-            f"timm: {error.name} is not installed, networks named timm:... need it; pip install "
-            f"'condmix[timm]'"
-        )
+        message = f"timm: {error.name} is not installed, networks named timm:... need it; pip install 'condmix[timm]'"
         raise OptionalPackageError(message) from None

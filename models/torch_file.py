@@ -18,10 +18,11 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from numpy._core import multiarray
+
 from condmix.models.errors import CheckpointError, NotACheckpointError, PickleRefusedError
 from condmix.models.factory import working_directory_importable
 from condmix.models.file_kind import FileKind
-from numpy._core import multiarray
 
 _SHOWN = 8
 _LEGACY_PICKLES = 4

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from condmix.models.augmentation import Augmentation
 from condmix.models.digits import ImageData
 from condmix.models.errors import SettingsError, TrainingError
-from torch import Tensor, nn
-from torch.nn import functional
 
 _EVALUATION_BATCH = 256
 
@@ -96,9 +97,7 @@ def train(
                 message = f"training: the loss became {losses[-1]} in epoch {epoch}; lower learning_rate"
                 raise TrainingError(message)
             seconds = time.perf_counter() - started
-            report_progress(
-                TrainingProgress(epoch=epoch, epochs=settings.epochs, loss=losses[-1], seconds=seconds)
-            )
+            report_progress(TrainingProgress(epoch=epoch, epochs=settings.epochs, loss=losses[-1], seconds=seconds))
     accuracy = measure_accuracy(module, data)
     return TrainingResult(
         epoch_losses=tuple(losses),
@@ -124,9 +123,7 @@ def measure_accuracy(module: nn.Module, data: ImageData) -> float:
 
 def _check(module: nn.Module, images: Tensor, classes: int, settings: TrainingSettings) -> None:
     if len(images) < settings.batch_size:
-        message = (
-            f"training: {len(images)} pictures are fewer than batch_size = {settings.batch_size}; lower it"
-        )
+        message = f"training: {len(images)} pictures are fewer than batch_size = {settings.batch_size}; lower it"
         raise TrainingError(message)
     module.eval()
     try:
@@ -185,9 +182,7 @@ def _one_epoch(
     total = 0.0
     for chosen in order[: steps * settings.batch_size].reshape(steps, settings.batch_size):
         batch = settings.augmentation.apply(images[chosen], generator)
-        loss = functional.cross_entropy(
-            module(batch), labels[chosen], label_smoothing=settings.label_smoothing
-        )
+        loss = functional.cross_entropy(module(batch), labels[chosen], label_smoothing=settings.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

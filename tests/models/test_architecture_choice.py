@@ -4,10 +4,11 @@ import sys
 
 import pytest
 import torch
+from torch import Tensor
+
 from condmix.models import architecture_choice, timm_source, zoo
 from condmix.models.blueprint import draw
 from condmix.models.errors import ArchitectureNeededError
-from torch import Tensor
 
 
 def tensors(name: str, settings: dict[str, object] | None = None, prefix: str = "") -> dict[str, Tensor]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from condmix.models import assembly, state_dict, timm_source, zoo
 from condmix.models.checkpoint_format import CheckpointContents
 from condmix.models.errors import ArchitectureNeededError, KeyMismatchError, NonFiniteWeightsError
 from condmix.models.preprocessing import Preprocessing
-from torch import Tensor, nn
 
 
 def trained(name: str = "condconv_digits", **settings: object) -> nn.Module:

@@ -3,6 +3,7 @@
 import stat
 
 import pytest
+
 from condmix.models.atomic_write import written_whole
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from condmix.models.augmentation import Augmentation
 from condmix.models.errors import SettingsError
-from torch import Tensor
 
 NOTHING = {"rotate_degrees": 0.0, "scale": 0.0, "shift": 0.0, "noise": 0.0}
 
@@ -67,9 +68,7 @@ def test_noise_has_its_standard_deviation():
 def test_the_generator_decides_and_torch_s_own_is_left_alone():
     images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     before = torch.random.get_rng_state()
-    one, same, other = (
-        Augmentation().apply(images, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
-    )
+    one, same, other = (Augmentation().apply(images, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert torch.equal(torch.random.get_rng_state(), before)

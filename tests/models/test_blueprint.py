@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from condmix.models import blueprint, zoo
 from condmix.models.errors import SettingsError, UnknownArchitectureError
 from condmix.models.preprocessing import Preprocessing
-from torch import Tensor
 
 
 def shapes(drawn: blueprint.Blueprint) -> dict[str, Tensor]:
@@ -45,9 +46,7 @@ def test_timm_with_other_channels_says_what_it_assumes():
     assert (drawn.num_classes, drawn.input_size) == (7, (1, 224, 224))
     assert drawn.preprocessing.mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
     assert drawn.preprocessing.std == pytest.approx(((0.229 + 0.224 + 0.225) / 3,))
-    assert drawn.notes == (
-        "timm:mixnet_s has no mean and std for 1 input channels: their averages are assumed",
-    )
+    assert drawn.notes == ("timm:mixnet_s has no mean and std for 1 input channels: their averages are assumed",)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +104,9 @@ def test_a_classifier_of_experts_tells_its_classes():
 
 
 def test_sizes_set_by_hand_and_equal_tensors_change_nothing():
-    standard, other = blueprint.draw("mixnet_digits", {"num_classes": 10}), blueprint.draw(
-        "mixnet_digits", {"num_classes": 6}
+    standard, other = (
+        blueprint.draw("mixnet_digits", {"num_classes": 10}),
+        blueprint.draw("mixnet_digits", {"num_classes": 6}),
     )
     assert blueprint.with_sizes_of(standard, shapes(standard), shapes(other)) is standard
     assert blueprint.with_sizes_of(other, shapes(other), shapes(other)) is other

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
 from condmix.models import checkpoint, digits, timm_source, zoo
 from condmix.models.errors import (
     CheckpointError,
@@ -20,8 +23,6 @@ from condmix.models.errors import (
 )
 from condmix.models.network import LoadedNetwork
 from condmix.models.preprocessing import Preprocessing
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 
 def trained(name: str = "condconv_digits", **settings: object) -> nn.Module:

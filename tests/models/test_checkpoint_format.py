@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from condmix.models.checkpoint_format import CheckpointContents, as_plain, decode, encode, is_own
 from condmix.models.errors import CheckpointError
 from condmix.models.preprocessing import Preprocessing
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def contents(**changes: Any) -> CheckpointContents:

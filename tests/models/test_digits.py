@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from condmix.models import digits
 from condmix.models.errors import OptionalPackageError, SettingsError
 

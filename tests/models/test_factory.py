@@ -4,9 +4,10 @@ import itertools
 import sys
 
 import pytest
+from torch import nn
+
 from condmix.models.errors import FactoryError
 from condmix.models.factory import build, working_directory_importable
-from torch import nn
 
 COUNTER = itertools.count()
 CODE = """
@@ -118,20 +119,19 @@ def test_a_module_that_fails_at_import(tmp_path, monkeypatch, code, shown):
     name = f"factory_broken_{next(COUNTER)}"
     (tmp_path / f"{name}.py").write_text(code)
     monkeypatch.chdir(tmp_path)
-    assert refusal(f"{name}:f") == (
-        f"factory {name}:f: importing {name} failed with {shown}; repair it and try again"
-    )
+    assert refusal(f"{name}:f") == (f"factory {name}:f: importing {name} failed with {shown}; repair it and try again")
 
 
 def test_a_function_that_is_not_there(module):
-    assert refusal(f"{module}:netwrk") == f"factory {module}:netwrk: {module} has no netwrk; nearest: network, Network, no_network"
+    assert (
+        refusal(f"{module}:netwrk")
+        == f"factory {module}:netwrk: {module} has no netwrk; nearest: network, Network, no_network"
+    )
     assert refusal(f"{module}:zzz") == f"factory {module}:zzz: {module} has no zzz; no name in it comes near"
 
 
 def test_what_cannot_be_called(module):
-    assert refusal(f"{module}:number") == (
-        f"factory {module}:number: is a int, expected a function without arguments"
-    )
+    assert refusal(f"{module}:number") == (f"factory {module}:number: is a int, expected a function without arguments")
     assert refusal(f"{module}:with_argument") == (
         f"factory {module}:with_argument: it cannot be called without arguments (missing a required argument: "
         "'width'); write a function around it that can"

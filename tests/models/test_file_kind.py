@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from condmix.models.errors import NotACheckpointError
 from condmix.models.file_kind import FileKind, identify
-from safetensors.torch import save_file
 
 _ADVICE = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"
 

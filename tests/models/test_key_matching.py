@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from condmix.models.errors import KeyMismatchError
-from condmix.models.key_matching import compare, is_counter, require_fit
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+
+from condmix.models.errors import KeyMismatchError
+from condmix.models.key_matching import compare, is_counter, require_fit
 
 NAMES = st.lists(st.text("abc.", min_size=1, max_size=6), unique=True, max_size=8)
 

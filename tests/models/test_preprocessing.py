@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from condmix.models import timm_source
-from condmix.models.errors import SettingsError
-from condmix.models.preprocessing import Preprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+
+from condmix.models import timm_source
+from condmix.models.errors import SettingsError
+from condmix.models.preprocessing import Preprocessing
 
 
 def picture(height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:

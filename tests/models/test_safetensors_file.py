@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from condmix.models.errors import NotACheckpointError
 from condmix.models.safetensors_file import read
-from safetensors.torch import save_file
 
 
 def test_tensors_and_texts_come_back(tmp_path):

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
+
 from condmix.models.errors import NotACheckpointError
 from condmix.models.state_dict import find, without_prefixes
-from torch import nn
 
 _ADVICE = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from condmix.models.errors import NonFiniteWeightsError, NotACheckpointError
 from condmix.models.tensor_checks import as_float32, require_finite
 

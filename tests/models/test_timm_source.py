@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+
 from condmix.models import timm_source
 from condmix.models.errors import OptionalPackageError, UnknownArchitectureError
 

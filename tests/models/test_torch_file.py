@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from condmix.models.errors import CheckpointError, NotACheckpointError, PickleRefusedError
 from condmix.models.file_kind import identify
 from condmix.models.torch_file import read

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+
 from condmix.models import torchvision_operators
 
 FRESH = """

@@ -1,0 +1,79 @@
+"""What is measured: full-size networks of the zoo, each as torch exports it, as condmix does, and as a static twin."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from condmix.exporters.build import Build, build_from
+from condmix.exporters.capture import capture
+from condmix.exporters.options import ExportOptions
+from condmix.models import zoo
+
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One network and the forms of it that are measured beside the stock file."""
+
+    network: str
+    forms: Mapping[str, Mapping[str, str]]
+    """Name in the table -> export options."""
+    twin: str | None
+    """The zoo's name of the same network with ordinary convolutions, where it has one."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+MIXED: Mapping[str, Mapping[str, str]] = {
+    "condmix": {},
+    "condmix parallel": {"mixconv": "parallel"},
+    "condmix hoisted": {"mixconv": "hoisted"},
+    "condmix merged": {"mixconv": "merged"},
+}
+CONDITIONAL: Mapping[str, Mapping[str, str]] = {
+    "condmix": {},
+    "condmix kernel": {"condconv": "kernel"},
+    "condmix experts": {"condconv": "experts"},
+}
+SUBJECTS = (
+    Subject(network="mixnet_s", forms=MIXED, twin=None),
+    Subject(network="mixnet_l", forms=MIXED, twin=None),
+    Subject(network="condconv_efficientnet_b0_8e", forms=CONDITIONAL, twin="efficientnet_b0"),
+    Subject(network="condconv_efficientnet_b0_4e", forms=CONDITIONAL, twin="efficientnet_b0"),
+    Subject(network="condconv_mobilenet_v2", forms=CONDITIONAL, twin="mobilenet_v2"),
+)
+
+
+def settled_network(name: str, settings: Mapping[str, object], size: int) -> nn.Module:
+    """The network in eval mode with BatchNorm statistics of seeded noise: untrained, but with sane activations."""
+    torch.manual_seed(SEED)
+    module = zoo.build(name, settings).train()
+    with torch.no_grad():
+        for _ in range(2):
+            module(torch.randn(4, 3, size, size))
+    return module.eval()
+
+
+def stock_bytes(module: nn.Module, size: int) -> bytes:
+    """The network as `torch.onnx.export(dynamo=True)` writes it, all options at their defaults."""
+    with warnings.catch_warnings():
+        # torch's own export code warns about its tree utilities; nothing a user could act on.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(module, (torch.zeros(1, 3, size, size),), dynamo=True, verbose=False)
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())
+
+
+def condmix_bytes(subject: Subject, module: nn.Module, size: int) -> dict[str, bytes]:
+    """The network in every form of the subject; captured once."""
+    captured = capture(module, (3, size, size))
+    files: dict[str, bytes] = {}
+    for name, choices in subject.forms.items():
+        made: Build = build_from(captured, ExportOptions(**choices), {}, lambda _stage: None)  # type: ignore[arg-type]
+        files[name] = made.final.proto.SerializeToString()
+    return files
