@@ -99,6 +99,26 @@ class CondConvLayer:
         _, height, width = self.output_chw
         return int(np.prod(self.experts_eoihw.shape[1:])) * height * width
 
+    def details(self) -> dict[str, object]:
+        """The layer in plain data, for reports."""
+        return {
+            "experts": self.experts,
+            "routing": self.routing.name,
+            "kernel": self.settings.kernel,
+            "strides": self.settings.strides,
+            "group": self.settings.group,
+            "in_channels": self.input_chw[0],
+            "out_channels": self.output_chw[0],
+            "output_size": self.output_chw[1:],
+            "expert_bias": self.expert_bias_eo is not None,
+        }
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of experts and biases as float32."""
+        expert_bias = 0 if self.expert_bias_eo is None else int(self.expert_bias_eo.size)
+        return 4 * (int(self.experts_eoihw.size) + int(self.bias_o.size) + expert_bias)
+
     @property
     def mixing_multiply_adds(self) -> int:
         """Of summing the experts into one kernel, batch 1."""

@@ -64,6 +64,24 @@ class MixConvLayer:
     def kernels(self) -> tuple[tuple[int, int], ...]:
         return tuple(branch.settings.kernel for branch in self.branches)
 
+    def details(self) -> dict[str, object]:
+        """The layer in plain data, for reports."""
+        return {
+            "kernels": self.kernels,
+            "split": tuple(branch.in_channels for branch in self.branches),
+            "strides": self.branches[0].settings.strides,
+            "dilations": tuple(branch.settings.dilations for branch in self.branches),
+            "depthwise": self.is_depthwise,
+            "in_channels": self.input_chw[0],
+            "out_channels": self.output_chw[0],
+            "output_size": self.output_chw[1:],
+        }
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of all branches' kernels and biases as float32."""
+        return 4 * sum(int(branch.weight_oihw.size) + int(branch.bias_o.size) for branch in self.branches)
+
     @property
     def multiply_adds(self) -> int:
         """Of all branches, batch 1."""

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from condmix.exporters.errors import GraphError
 from condmix.exporters.graph.splice import Splicer
+from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_condconv
+from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixconv
 from condmix.exporters.recognise.condconv import find_condconv
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixconv import find_mixconv
@@ -39,14 +42,42 @@ def recognise(model: ir.Model) -> Recognition:
 
 
 def _record(kind: LayerKind, finding: Recognised | Declined) -> LayerRecord:
-    recognised = isinstance(finding, Recognised)
+    """The layer as it was defined; lowering completes it with the form."""
+    if isinstance(finding, Declined):
+        return LayerRecord(
+            path=finding.path,
+            kind=kind,
+            recognised=False,
+            form=None,
+            why=finding.reason,
+            details={},
+            multiply_adds=0,
+            weight_bytes=0,
+        )
+    layer = _read(finding)
+    multiply_adds = (
+        layer.convolution_multiply_adds + layer.mixing_multiply_adds
+        if isinstance(layer, CondConvLayer)
+        else layer.multiply_adds
+    )
     return LayerRecord(
         path=finding.path,
         kind=kind,
-        recognised=recognised,
+        recognised=True,
         form=None,
-        why="" if isinstance(finding, Recognised) else finding.reason,
-        details={},
-        multiply_adds=0,
-        weight_bytes=0,
+        why="",
+        details=layer.details(),
+        multiply_adds=multiply_adds,
+        weight_bytes=layer.weight_bytes,
     )
+
+
+def _read(finding: Recognised) -> CondConvLayer | MixConvLayer:
+    """The named node among the nodes that replace a layer."""
+    for node in finding.replacement.builder.nodes:
+        if is_condconv(node):
+            return read_condconv(node)
+        if is_mixconv(node):
+            return read_mixconv(node)
+    message = f"the replacement of '{finding.path}' holds no named node"
+    raise GraphError(message)

@@ -26,11 +26,13 @@ def few_names(monkeypatch):
 
 @pytest.mark.parametrize("name", ["condconv_digits", "mixnet_digits", "timm:tf_mixnet_s"])
 @pytest.mark.parametrize("prefix", ["", "module._orig_mod."])
-def test_the_network_with_the_same_tensors_is_found(few_names, name, prefix):
+@pytest.mark.usefixtures("few_names")
+def test_the_network_with_the_same_tensors_is_found(name, prefix):
     assert architecture_choice.fitting(tensors(name, prefix=prefix)) == (name,)
 
 
-def test_other_sizes_are_no_hindrance_and_other_shapes_are(few_names):
+@pytest.mark.usefixtures("few_names")
+def test_other_sizes_are_no_hindrance_and_other_shapes_are():
     assert architecture_choice.fitting(tensors("mixnet_digits", {"num_classes": 3, "in_channels": 2})) == (
         "mixnet_digits",
     )
@@ -42,7 +44,8 @@ def test_all_candidates_are_tried_and_twins_are_told_apart_by_nobody():
     assert architecture_choice.fitting(tensors("timm:mixnet_s")) == ("timm:mixnet_s", "timm:tf_mixnet_s")
 
 
-def test_weights_without_a_name_get_the_fitting_one_as_the_next_step(few_names):
+@pytest.mark.usefixtures("few_names")
+def test_weights_without_a_name_get_the_fitting_one_as_the_next_step():
     error = architecture_choice.needed("a.pt", tensors("condconv_digits"))
     count = len(tensors("condconv_digits"))
     assert str(error) == (
@@ -52,7 +55,8 @@ def test_weights_without_a_name_get_the_fitting_one_as_the_next_step(few_names):
     assert error.fitting == ("condconv_digits",)
 
 
-def test_several_that_fit_are_all_named(few_names, monkeypatch):
+@pytest.mark.usefixtures("few_names")
+def test_several_that_fit_are_all_named(monkeypatch):
     monkeypatch.setattr(architecture_choice, "_TIMM_PATTERNS", ("*mixnet_s",))
     assert architecture_choice.next_step(tensors("timm:mixnet_s"), "mixnet_digits") == (
         "Their names and shapes fit timm:mixnet_s, timm:tf_mixnet_s, which differ in what tensors do not show "
@@ -60,7 +64,8 @@ def test_several_that_fit_are_all_named(few_names, monkeypatch):
     )
 
 
-def test_nothing_that_fits_leaves_the_three_ways(few_names):
+@pytest.mark.usefixtures("few_names")
+def test_nothing_that_fits_leaves_the_three_ways():
     ways = "Give --arch NAME, --arch timm:NAME, or --factory package.module:function for code of your own"
     assert architecture_choice.next_step({"weight": torch.ones(1)}, "mixnet_digits") == ways
     # What was tried already is no advice.
@@ -84,7 +89,8 @@ def test_a_name_that_both_have_goes_to_the_one_with_the_tensors():
     assert named("mixnet_s", tensors("mixnet_s", prefix="module.")) == "mixnet_s"
 
 
-def test_a_name_that_neither_has(few_names):
+@pytest.mark.usefixtures("few_names")
+def test_a_name_that_neither_has():
     with pytest.raises(ArchitectureNeededError) as caught:
         named("my_net", tensors("mixnet_digits"))
     assert str(caught.value) == (
@@ -94,7 +100,8 @@ def test_a_name_that_neither_has(few_names):
     assert caught.value.fitting == ("mixnet_digits",)
 
 
-def test_a_name_that_timm_might_have(few_names, monkeypatch):
+@pytest.mark.usefixtures("few_names")
+def test_a_name_that_timm_might_have(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ArchitectureNeededError) as caught:
         named("tf_mixnet_s", {"weight": torch.ones(1)})

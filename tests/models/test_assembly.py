@@ -139,7 +139,8 @@ def convolution(prefix: str = "") -> dict[str, Tensor]:
     return {f"{prefix}0.weight": torch.rand(2, 1, 3, 3), f"{prefix}0.bias": torch.rand(2)}
 
 
-def test_a_factory_s_network_takes_the_weights(factory_module):
+@pytest.mark.usefixtures("factory_module")
+def test_a_factory_s_network_takes_the_weights():
     weights = convolution()
     found = state_dict.find("a.pt", {f"model.{name}": tensor for name, tensor in weights.items()})
     built = assembly.from_factory("a.pt", found, "assembly_factory:plain")
@@ -149,14 +150,16 @@ def test_a_factory_s_network_takes_the_weights(factory_module):
     assert built.notes == ("the prefix 'model.' was taken off all names",)
 
 
-def test_a_network_that_describes_its_input_as_timm_s_do(factory_module):
+@pytest.mark.usefixtures("factory_module")
+def test_a_network_that_describes_its_input_as_timm_s_do():
     built = assembly.from_factory("a.pt", state_dict.find("a.pt", convolution()), "assembly_factory:described")
     assert built.input_size == (1, 9, 8)
     assert built.preprocessing is not None
     assert (built.preprocessing.mean, built.preprocessing.crop_fraction) == ((0.1,), 0.9)
 
 
-def test_weights_that_do_not_fit_the_factory_s_network(factory_module):
+@pytest.mark.usefixtures("factory_module")
+def test_weights_that_do_not_fit_the_factory_s_network():
     found = state_dict.find("a.pt", {"0.weight": torch.ones(2, 1, 3, 3)})
     with pytest.raises(KeyMismatchError) as caught:
         assembly.from_factory("a.pt", found, "assembly_factory:plain")
@@ -175,7 +178,8 @@ def test_a_pickled_module_is_taken_whole():
     assert built.notes == ("note", "2 tensors were converted from float64 to float32")
 
 
-def test_every_source_refuses_weights_that_are_no_numbers(factory_module):
+@pytest.mark.usefixtures("factory_module")
+def test_every_source_refuses_weights_that_are_no_numbers():
     module = trained()
     with torch.no_grad():
         next(module.parameters()).fill_(float("nan"))

@@ -158,7 +158,7 @@ def factory(tmp_path, monkeypatch) -> str:
 
 
 @pytest.fixture
-def small(tmp_path, factory) -> Path:
+def small(tmp_path) -> Path:
     """Weights for the factory's network."""
     torch.save({"0.weight": torch.rand(4, 3, 3, 3), "0.bias": torch.rand(4)}, tmp_path / "small.pt")
     return tmp_path / "small.pt"

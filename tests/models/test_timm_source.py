@@ -70,7 +70,8 @@ def test_an_unknown_tag_names_those_there_are():
     assert caught.value.nearest == ("timm:mixnet_s", "timm:mixnet_s.ft_in1k")
 
 
-def test_without_timm(without_timm):
+@pytest.mark.usefixtures("without_timm")
+def test_without_timm():
     assert not timm_source.installed()
     assert not timm_source.knows("mixnet_s")
     assert timm_source.names_like("mixnet_s") == ()
