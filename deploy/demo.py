@@ -77,9 +77,8 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
     rows: list[DemoRow] = []
     for item in EXPORTS:
         with stage_progress(quiet=False) as report_progress:
-            outcome = export_trained(
-                trained[item.architecture].path, folder / item.file_name, item.batch, report_progress
-            )
+            weights, target = trained[item.architecture].path, folder / item.file_name
+            outcome = export_trained(weights, target, item.batch, report_progress)
         print_summary(summarise(outcome) + "\n")
         if not outcome.passed:
             click.echo(f"condmix: {failure_text(outcome)}", err=True)

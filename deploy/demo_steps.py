@@ -16,6 +16,7 @@ from condmix.deploy.pipeline import run
 from condmix.deploy.plan import Plan
 from condmix.deploy.record import ExportOutcome
 from condmix.deploy.summary import file_size
+from condmix.deploy.torch_threads import one_torch_thread
 from condmix.exporters.options import ExportOptions
 from condmix.models import digits
 from condmix.models.training import TrainingProgress, TrainingSettings
@@ -99,12 +100,8 @@ def measure_file(batch: int | None, trained: TrainedNetwork, outcome: ExportOutc
     """
     data = digits.load()
     session = OnnxRuntimeBackend().open(outcome.artifact.path, threads=1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         latency = _latency(session, outcome.network.module, data.held_out_images[:1])
-    finally:
-        torch.set_num_threads(threads)
     return DemoRow(
         batch=batch,
         trained=trained,

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from condmix.deploy.errors import OutputError, PlanError
+from condmix.deploy.torch_threads import one_torch_thread
 from condmix.models import checkpoint, digits, training, zoo
 from condmix.models.architectures import input_size
 from condmix.models.errors import CheckpointError
@@ -55,7 +56,7 @@ def train_digits(
     path: Path,
     report_progress: Callable[[TrainingProgress], None],
 ) -> TrainedNetwork:
-    """The network is trained from fresh weights drawn by the seed, and saved at `path`.
+    """The network is trained on one thread from fresh weights drawn by the seed, and saved at `path`.
 
     Raises subclasses of ModelError, PlanError for a network that does not suit, OutputError.
     """
@@ -64,7 +65,8 @@ def train_digits(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training_settings.seed)
         module = zoo.build(architecture, settings)
-    result = training.train(module, data, training_settings, report_progress)
+    with one_torch_thread():
+        result = training.train(module, data, training_settings, report_progress)
     remark = (
         f"trained on {len(data.train_labels)} digits for {training_settings.epochs} epochs with seed "
         f"{training_settings.seed}: {result.held_out_accuracy:.2%} of {result.held_out_count} held-out ones "

@@ -47,6 +47,6 @@ def _reason(error: OSError) -> str:
 def _next_step(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"Free space on the disk of {path.parent}, or choose another folder with -o."
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and not path.parent.exists():
         return f"Create the folder (mkdir -p {path.parent}), or choose another one with -o."
     return "Choose a folder you can write to with -o."

@@ -28,7 +28,7 @@ def explained(command: Callable[P, ExitCode]) -> Callable[P, None]:
         context = click.get_current_context()
         try:
             code = command(*args, **kwargs)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
             code, message = describe(error)

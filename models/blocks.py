@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
+
 from condmix.models.condconv import CondConv2d, Routing
 from condmix.models.initialise import (
     AFTER_SQUEEZE_EXCITE_GAIN,
@@ -19,7 +21,6 @@ from condmix.models.layers import apply_layer, convolution, depthwise, pointwise
 from condmix.models.mixconv import Partition
 from condmix.models.padding import Padding
 from condmix.models.settings import NetworkSettings
-from torch import Tensor, nn
 
 Activation = Literal["relu", "relu6", "silu"]
 
@@ -147,9 +148,7 @@ class InvertedResidual(nn.Module):
         )
         self.depthwise_norm = batch_norm(channels, settings)
         self.squeeze_excite = (
-            SqueezeExcite(channels, shape.squeeze_channels, shape.activation)
-            if shape.squeeze_channels
-            else None
+            SqueezeExcite(channels, shape.squeeze_channels, shape.activation) if shape.squeeze_channels else None
         )
         self.project = pointwise(
             channels,

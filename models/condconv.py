@@ -8,14 +8,15 @@ The gates are independent sigmoids, so they do not add up to one.
 import math
 
 import torch
-from condmix.models.errors import SettingsError
-from condmix.models.padding import Padding, Pair, pad_same
 from torch import Tensor, nn
 from torch.nn import functional
 
+from condmix.models.errors import SettingsError
+from condmix.models.padding import Padding, Pair, pad_same
+
 
 class Routing(nn.Module):
-    """One gate per expert and image: sigmoid of a linear map of the globally pooled input (section 3.1).
+    """One gate per expert and image: sigmoid of a linear map of the globally pooled input (section 3).
 
     The released code has a bias in the linear map, the paper's formula has none: `bias` chooses.
     """
@@ -74,9 +75,7 @@ class CondConv2d(nn.Module):
             )
         else:
             self.padding = (0, 0) if isinstance(padding, str) else _pair(padding)
-        self.weight_eoihw = nn.Parameter(
-            torch.empty(experts, out_channels, in_channels // groups, *self.kernel_size)
-        )
+        self.weight_eoihw = nn.Parameter(torch.empty(experts, out_channels, in_channels // groups, *self.kernel_size))
         self.bias_eo = nn.Parameter(torch.empty(experts, out_channels)) if bias else None
         self.reset_parameters()
 

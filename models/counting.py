@@ -4,8 +4,9 @@ import dataclasses
 import math
 
 import torch
-from condmix.models.condconv import CondConv2d, Routing
 from torch import Tensor, nn
+
+from condmix.models.condconv import CondConv2d, Routing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,9 +107,7 @@ def _convolution_multiply_adds(layer: nn.Conv2d | CondConv2d, output: Tensor) ->
     return positions * layer.out_channels * layer.in_channels // layer.groups * math.prod(layer.kernel_size)
 
 
-def _run_with_hooks(
-    module: nn.Module, input_size: tuple[int, int, int], multiply_adds: dict[nn.Module, int]
-) -> None:
+def _run_with_hooks(module: nn.Module, input_size: tuple[int, int, int], multiply_adds: dict[nn.Module, int]) -> None:
     """Fills `multiply_adds` from what each layer's output looks like; a layer used twice counts twice."""
 
     def add(owner: nn.Module, output: Tensor) -> None:

@@ -102,6 +102,4 @@ def mixnet_digits(settings: MixDigitsSettings) -> InvertedResidualNetwork:
             )
         )
         channels = out_channels
-    return InvertedResidualNetwork(
-        shapes, round_channels(_MIX_HEAD * settings.width), settings, stem_activation="relu"
-    )
+    return InvertedResidualNetwork(shapes, round_channels(_MIX_HEAD * settings.width), settings, stem_activation="relu")

@@ -58,9 +58,7 @@ def efficientnet(settings: EfficientNetSettings) -> InvertedResidualNetwork:
     """EfficientNet as the settings say; squeeze-excite has a quarter of the block's input channels."""
     shapes: list[InvertedResidualShape] = []
     channels = round_channels(_STEM * settings.width)
-    for (expansion, kernel_size, outputs, _, first_stride), repeats in zip(
-        _STAGES, settings.repeats(), strict=True
-    ):
+    for (expansion, kernel_size, outputs, _, first_stride), repeats in zip(_STAGES, settings.repeats(), strict=True):
         for repeat in range(repeats):
             out_channels = round_channels(outputs * settings.width)
             shapes.append(

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from condmix.models.condconv import CondConv2d, Routing
 from torch import Tensor, nn
+
+from condmix.models.condconv import CondConv2d, Routing
 
 RELU_GAIN = 2.0
 # SiLU keeps a quarter of the second moment of small values and half of that of large ones. With more than 2

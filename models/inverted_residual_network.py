@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor, nn
+
 from condmix.models.blocks import Activation, Classifier, ConvNormAct, InvertedResidual, InvertedResidualShape
 from condmix.models.initialise import initialise
 from condmix.models.padding import Padding
 from condmix.models.settings import NetworkSettings
-from torch import Tensor, nn
 
 
 class InvertedResidualNetwork(nn.Module):
@@ -36,9 +37,7 @@ class InvertedResidualNetwork(nn.Module):
             padding=padding,
         )
         self.blocks = nn.Sequential(*(InvertedResidual(shape, settings) for shape in shapes))
-        self.head = ConvNormAct(
-            shapes[-1].out_channels, head_channels, 1, settings, activation_name=stem_activation
-        )
+        self.head = ConvNormAct(shapes[-1].out_channels, head_channels, 1, settings, activation_name=stem_activation)
         self.classifier = Classifier(head_channels, settings, experts=classifier_experts)
         initialise(self)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor, nn
+
 from condmix.models.condconv import CondConv2d, RoutedCondConv2d
 from condmix.models.kernel_settings import RoutingScope
 from condmix.models.mixconv import MixConv2d, MixPointwise2d, Partition
 from condmix.models.padding import Padding, conv2d
-from torch import Tensor, nn
 
 
 def convolution(
@@ -50,9 +51,7 @@ def depthwise(
 ) -> nn.Module:
     """A depthwise convolution: mixed if there are several kernel sizes, else ordinary or CondConv."""
     if len(kernel_sizes) > 1:
-        return MixConv2d(
-            channels, kernel_sizes, stride=stride, partition=partition, dilated=dilated, padding=padding
-        )
+        return MixConv2d(channels, kernel_sizes, stride=stride, partition=partition, dilated=dilated, padding=padding)
     return convolution(
         channels,
         channels,

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
+
 from condmix.models.errors import SettingsError
 from condmix.models.padding import Padding, conv2d
-from torch import Tensor, nn
 
 Partition = Literal["equal", "exponential"]
 

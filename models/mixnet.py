@@ -26,7 +26,7 @@ class _Row(NamedTuple):
     squeeze_ratio: float
 
 
-# Stages of rows: figure 5 of the paper with the groups of the 1x1 layers from the released code. Rows of one
+# Stages of rows, as in the released code. Rows of one
 # stage deepen together. No squeeze-excite comes with ReLU, squeeze-excite with SiLU.
 _STAGES: Mapping[Variant, tuple[tuple[_Row, ...], ...]] = {
     "s": (

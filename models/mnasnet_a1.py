@@ -9,7 +9,7 @@ from condmix.models.layers import round_channels
 
 _STEM = 32
 _HEAD = 1280
-# Expansion, kernel size, output channels, repeats, stride of the first, squeeze-excite: figure 7 of the paper.
+# Expansion, kernel size, output channels, repeats, stride of the first, squeeze-excite, from the paper.
 _STAGES = (
     (1, 3, 16, 1, 1, False),
     (6, 3, 24, 2, 2, False),

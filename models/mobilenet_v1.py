@@ -2,12 +2,13 @@
 
 import dataclasses
 
+from torch import Tensor, nn
+
 from condmix.models.blocks import Classifier, ConvNormAct, activation, batch_norm
 from condmix.models.condconv import Routing
 from condmix.models.initialise import initialise
 from condmix.models.kernel_settings import EitherSettings
 from condmix.models.layers import apply_layer, depthwise, pointwise, round_channels
-from torch import Tensor, nn
 
 _STEM = 32
 # (output channels, stride) of the 13 separable blocks: table 1 of the paper.
@@ -77,9 +78,7 @@ class MobileNetV1(nn.Module):
     def __init__(self, settings: MobileNetV1Settings) -> None:
         super().__init__()
         channels = round_channels(_STEM * settings.width)
-        self.stem = ConvNormAct(
-            settings.in_channels, channels, 3, settings, activation_name="relu6", stride=2
-        )
+        self.stem = ConvNormAct(settings.in_channels, channels, 3, settings, activation_name="relu6", stride=2)
         blocks = []
         for index, (outputs, stride) in enumerate(_BLOCKS):
             out_channels = round_channels(outputs * settings.width)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import torch
+
 from condmix.models import zoo
 from condmix.models.counting import NetworkCount, count
 
@@ -32,9 +33,7 @@ PUBLISHED: Mapping[str, PublishedCount] = MappingProxyType(
         "condconv_mnasnet_a1": PublishedCount(multiply_adds_millions=325, source=_CONDCONV_PAPER),
         "resnet50": PublishedCount(multiply_adds_millions=4093, source=_CONDCONV_PAPER),
         "condconv_resnet50": PublishedCount(multiply_adds_millions=4213, source=_CONDCONV_PAPER),
-        "efficientnet_b0": PublishedCount(
-            multiply_adds_millions=391, parameters_millions=5.3, source=_CONDCONV_CODE
-        ),
+        "efficientnet_b0": PublishedCount(multiply_adds_millions=391, parameters_millions=5.3, source=_CONDCONV_CODE),
         "condconv_efficientnet_b0_4e": PublishedCount(
             multiply_adds_millions=402, parameters_millions=13.3, source=_CONDCONV_CODE
         ),
@@ -44,15 +43,9 @@ PUBLISHED: Mapping[str, PublishedCount] = MappingProxyType(
         "condconv_efficientnet_b0_depth_8e": PublishedCount(
             multiply_adds_millions=614, parameters_millions=39.7, source=_CONDCONV_CODE
         ),
-        "mixnet_s": PublishedCount(
-            multiply_adds_millions=256, parameters_millions=4.1, source=_MIXNET_PAPER
-        ),
-        "mixnet_m": PublishedCount(
-            multiply_adds_millions=360, parameters_millions=5.0, source=_MIXNET_PAPER
-        ),
-        "mixnet_l": PublishedCount(
-            multiply_adds_millions=565, parameters_millions=7.3, source=_MIXNET_PAPER
-        ),
+        "mixnet_s": PublishedCount(multiply_adds_millions=256, parameters_millions=4.1, source=_MIXNET_PAPER),
+        "mixnet_m": PublishedCount(multiply_adds_millions=360, parameters_millions=5.0, source=_MIXNET_PAPER),
+        "mixnet_l": PublishedCount(multiply_adds_millions=565, parameters_millions=7.3, source=_MIXNET_PAPER),
     }
 )
 """By zoo name; networks that are not here have no published cost that could be read."""
@@ -87,9 +80,7 @@ def compare(name: str) -> CountComparison:
     entry = zoo.describe(name)
     with torch.device("meta"):
         network = zoo.build(name)
-    return CountComparison(
-        name=name, counted=count(network, entry.input_size), published=PUBLISHED.get(name)
-    )
+    return CountComparison(name=name, counted=count(network, entry.input_size), published=PUBLISHED.get(name))
 
 
 HEADINGS = (

@@ -23,7 +23,7 @@ def condconv_reference(
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
 ) -> Tensor:
-    """sum_e r_e (W_e * x + b_e) for each image by itself (arXiv 1904.04971, section 3.1, right-hand form).
+    """sum_e r_e (W_e * x + b_e) for each image by itself (arXiv 1904.04971, section 3).
 
     `x` is (batch, in, height, width), `routing` (batch, experts), `pads` (top, bottom, left, right); the
     result is (batch, out, h', w'). Runs every expert on every image.

@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 
+from torch import Tensor, nn
+
 from condmix.models.blocks import Classifier, ConvNormAct, activation, batch_norm
 from condmix.models.condconv import Routing
 from condmix.models.initialise import LINEAR_GAIN, RESIDUAL_BRANCH_GAIN, initialise
 from condmix.models.kernel_settings import CondConvSettings
 from condmix.models.layers import apply_layer, convolution, round_channels
-from torch import Tensor, nn
 
 _STEM = 64
 _EXPANSION = 4

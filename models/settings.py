@@ -82,9 +82,7 @@ def with_changes(defaults: Settings, changes: Mapping[str, object], place: str) 
     except SettingsError as error:
         raise SettingsError(place, [*problems, *error.problems]) from None
     idle = changed.idle()
-    problems += [
-        f"{key} has no effect with {idle[key]}: leave one of them out" for key in known if key in idle
-    ]
+    problems += [f"{key} has no effect with {idle[key]}: leave one of them out" for key in known if key in idle]
     if problems:
         raise SettingsError(place, problems)
     return changed

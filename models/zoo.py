@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from torch import nn
+
 from condmix.models import (
     demonstration,
     efficientnet,
@@ -17,7 +19,6 @@ from condmix.models import (
 from condmix.models.architectures import ENTRIES, ArchitectureEntry
 from condmix.models.errors import UnknownArchitectureError
 from condmix.models.settings import NetworkSettings, with_changes
-from torch import nn
 
 # Each family's settings class leads to its builder; the class is the argument's type.
 _BUILDERS: Mapping[type[NetworkSettings], Callable[[Any], nn.Module]] = MappingProxyType(

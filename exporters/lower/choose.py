@@ -40,6 +40,9 @@ CHANNEL_BLOCK = 16
 SMALL_MAP = 64
 """Up to so many output positions (7x7, 8x8) the zeros of a merged kernel cost more than a branch outside the blocks."""
 
+MOST_PIECES = 2
+"""Convolutions a branch that a grouped expansion may cause; a depthwise one would cause one a channel."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CondConvChoice:
@@ -98,6 +101,9 @@ def choose_mixconv(layer: MixConvLayer, batch: BatchAxis, wanted: str) -> MixCon
             form=mixconv_merged.FORM, why="no expansion of its own in front: one kernel holds all branches"
         )
     sizes = [piece.stop - piece.start for piece in mixconv_hoisted.cut(layer, expansion)]
+    if len(sizes) > MOST_PIECES * len(layer.branches):
+        why = f"the {expansion.group} groups of the expansion would cut the branches into {len(sizes)} pieces"
+        return MixConvChoice(form=mixconv_merged.FORM, why=why)
     if all(size % CHANNEL_BLOCK == 0 for size in sizes):
         why = (
             f"branches of {_shown(sizes)} channels fill blocks of {CHANNEL_BLOCK}: no Split, each has its own expansion"

@@ -88,16 +88,19 @@ def _read(node: ir.Node) -> _Labels | None:
     if len(sides) != 2 or not arrow or "." in equation or len(node.inputs) != 2:
         return None
     left, right = sides
-    if any(len(set(side)) != len(side) for side in (left, right, result)):
+    if any(not side or len(set(side)) != len(side) for side in (left, right, result)):
         return None
     # A label that only one side has and the result lacks would be a sum over that side first.
     if any((label in left) + (label in right) < 2 and label not in result for label in left + right):
         return None
     sizes: dict[str, int] = {}
     for side, value in zip(sides, node.inputs, strict=True):
-        if value is None or len(static_shape(value)) != len(side):
+        if value is None or value.dtype != ir.DataType.FLOAT or len(static_shape(value)) != len(side):
             return None
-        sizes.update(zip(side, static_shape(value), strict=True))
+        for label, size in zip(side, static_shape(value), strict=True):
+            # One against several is a repetition, which a product does not do.
+            if sizes.setdefault(label, size) != size:
+                return None
     return _Labels(left=left, right=right, result=result, sizes=sizes)
 
 

@@ -35,4 +35,5 @@ class GatherForm:
         builder = NodeBuilder(module_path(node))
         target = static_shape(node.outputs[0])
         result = builder.reshape(source, target, target, "Reshape")
+        result.type = node.outputs[0].type
         return Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder)

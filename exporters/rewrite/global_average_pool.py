@@ -24,7 +24,7 @@ class GlobalAveragePool:
         if source is None or not is_op(node, "ReduceMean") or len(static_shape(source)) != 4:
             return None
         axes = constant_ints(node.inputs[1]) if len(node.inputs) > 1 else None
-        if axes is None or {axis % 4 for axis in axes} != {2, 3}:
+        if axes is None or {axis % 4 for axis in axes} != {2, 3} or source.dtype != ir.DataType.FLOAT:
             return None
         channels = static_shape(source)[1]
         builder = NodeBuilder(module_path(node))

@@ -63,7 +63,7 @@ def settled(
             if isinstance(module, nn.BatchNorm2d):
                 _give_statistics(module, inputs)
             else:
-                _widen(module, inputs, 2.0 if path == _CLASSIFIER else routing_spread)
+                widen(module, inputs, 2.0 if path == _CLASSIFIER else routing_spread)
     return network
 
 
@@ -104,8 +104,11 @@ def _give_statistics(norm: nn.BatchNorm2d, maps: tuple[Tensor, ...]) -> None:
     norm.bias.normal_(std=0.3)
 
 
-def _widen(router: nn.Module, inputs: tuple[Tensor, ...], spread: float) -> None:
-    """The router's outputs vary by the given deviation around small centres, with or without a bias."""
+def widen(router: nn.Module, inputs: tuple[Tensor, ...], spread: float) -> None:
+    """The router's outputs vary by the given deviation around small centres, with or without a bias.
+
+    `inputs` is what it reads. Raises ValueError where its outputs hardly differ between the images.
+    """
     weight = router.get_parameter("weight")
     rows = weight.flatten(1)
     features = torch.cat([vectors.reshape(-1, rows.shape[1]) for vectors in inputs])  # (images, features)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from condmix.models.architectures import ENTRIES, ArchitectureEntry
 from condmix.models.efficientnet import EfficientNetSettings
 from condmix.models.kernel_settings import KernelSettings

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from condmix.models.blocks import (
     Classifier,
     InvertedResidual,
@@ -11,7 +13,6 @@ from condmix.models.blocks import (
 )
 from condmix.models.condconv import CondConv2d, RoutedCondConv2d
 from condmix.models.settings import NetworkSettings
-from torch import Tensor, nn
 
 SETTINGS = NetworkSettings(num_classes=7)
 
@@ -80,9 +81,7 @@ def test_one_routing_of_the_blocks_input_serves_three_layers() -> None:
 def test_routing_per_layer_has_its_own_width() -> None:
     block = InvertedResidual(shape(experts=3, routing_scope="layer"), SETTINGS)
     assert block.routing is None
-    widths = [
-        layer.routing.linear.in_features for layer in block.modules() if isinstance(layer, RoutedCondConv2d)
-    ]
+    widths = [layer.routing.linear.in_features for layer in block.modules() if isinstance(layer, RoutedCondConv2d)]
     assert widths == [8, 24, 24]
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
 from condmix.models.condconv import CondConv2d, RoutedCondConv2d, Routing
 from condmix.models.errors import SettingsError
 from condmix.models.padding import same_padding
 from condmix.models.reference import condconv_reference
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -32,9 +33,7 @@ def layer(*arguments: int, seed: int = 1, **choices: object) -> CondConv2d:
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     size=st.tuples(st.integers(13, 17), st.integers(13, 17)),
-    padding=st.one_of(
-        st.sampled_from(["symmetric", "same"]), st.tuples(st.integers(0, 3), st.integers(0, 3))
-    ),
+    padding=st.one_of(st.sampled_from(["symmetric", "same"]), st.tuples(st.integers(0, 3), st.integers(0, 3))),
     bias=st.booleans(),
 )
 def test_fast_form_equals_the_reference(
@@ -61,9 +60,7 @@ def test_fast_form_equals_the_reference(
     )
     x, routing = random(batch, 6, *size, seed=2), torch.sigmoid(random(batch, experts, seed=3))
     if padding == "same":
-        vertical, horizontal = (
-            same_padding(size[axis], kernel[axis], stride[axis], dilation[axis]) for axis in (0, 1)
-        )
+        vertical, horizontal = (same_padding(size[axis], kernel[axis], stride[axis], dilation[axis]) for axis in (0, 1))
     elif padding == "symmetric":
         vertical, horizontal = ((dilation[axis] * (kernel[axis] - 1) // 2,) * 2 for axis in (0, 1))
     else:
@@ -150,6 +147,5 @@ def test_a_routed_layer_uses_its_own_input() -> None:
 def test_the_printed_layer_says_what_shapes_do_not() -> None:
     printed = repr(CondConv2d(4, 6, 3, experts=2, stride=2, padding="same", groups=2))
     assert printed == (
-        "CondConv2d(4, 6, kernel_size=(3, 3), experts=2, stride=(2, 2), padding=same, "
-        "dilation=(1, 1), groups=2)"
+        "CondConv2d(4, 6, kernel_size=(3, 3), experts=2, stride=(2, 2), padding=same, dilation=(1, 1), groups=2)"
     )

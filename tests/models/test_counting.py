@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
 from condmix.models import zoo
 from condmix.models.condconv import CondConv2d, RoutedCondConv2d
 from condmix.models.counting import count
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def test_an_ordinary_network_by_hand() -> None:
@@ -58,8 +59,8 @@ def test_every_network_agrees_with_torchs_counter(name: str, changes: dict[str, 
     assert 2 * counted.multiply_adds == counter.get_total_flops()
     assert counted.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert counted.uncounted == ()
-    assert (counted.kernel_mixing_multiply_adds > 0) == (counted.routing_multiply_adds > 0) == name.startswith(
-        "condconv"
+    assert (
+        (counted.kernel_mixing_multiply_adds > 0) == (counted.routing_multiply_adds > 0) == name.startswith("condconv")
     )
 
 

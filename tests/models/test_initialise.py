@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
+
 from condmix.models import zoo
 from condmix.models.condconv import CondConv2d
 from condmix.models.initialise import initialise
-from torch import nn
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from condmix.models.errors import SettingsError
 from condmix.models.kernel_settings import CondConvSettings, EitherSettings, MixSettings
 from condmix.models.settings import with_changes

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+
 from condmix.models.condconv import CondConv2d, RoutedCondConv2d
 from condmix.models.layers import apply_layer, convolution, depthwise, pointwise, round_channels
 from condmix.models.mixconv import MixConv2d, MixPointwise2d
 from condmix.models.padding import Conv2dSame
-from torch import nn
 
 
 def test_layers_by_what_they_are_asked_for() -> None:

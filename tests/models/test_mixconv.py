@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from condmix.models.errors import SettingsError
 from condmix.models.mixconv import (
     KERNEL_SIZES,
@@ -14,9 +18,6 @@ from condmix.models.mixconv import (
 )
 from condmix.models.padding import same_padding
 from condmix.models.reference import mixconv_reference
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor, nn
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -27,9 +28,7 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     ("channels", "groups", "shares"),
     [(32, 4, (8, 8, 8, 8)), (32, 5, (8, 6, 6, 6, 6)), (10, 3, (4, 3, 3)), (7, 1, (7,))],
 )
-def test_equal_groups_leave_the_remainder_to_the_first(
-    channels: int, groups: int, shares: tuple[int, ...]
-) -> None:
+def test_equal_groups_leave_the_remainder_to_the_first(channels: int, groups: int, shares: tuple[int, ...]) -> None:
     assert equal_partition(channels, groups) == shares
 
 

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from condmix.models.padding import Conv2dSame, conv2d, pad_same, same_padding, symmetric_padding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+
+from condmix.models.padding import Conv2dSame, conv2d, pad_same, same_padding, symmetric_padding
 
 SIZES = st.integers(1, 40)
 ODD = st.sampled_from([1, 3, 5, 7, 9, 11])
@@ -15,9 +16,7 @@ ODD = st.sampled_from([1, 3, 5, 7, 9, 11])
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(size=SIZES, kernel=st.integers(1, 11), stride=st.integers(1, 4), dilation=st.integers(1, 3))
-def test_same_gives_the_ceiling_with_the_fewest_pads(
-    size: int, kernel: int, stride: int, dilation: int
-) -> None:
+def test_same_gives_the_ceiling_with_the_fewest_pads(size: int, kernel: int, stride: int, dilation: int) -> None:
     before, after = same_padding(size, kernel, stride, dilation)
     reach = dilation * (kernel - 1) + 1
     assert (size + before + after - reach) // stride + 1 == math.ceil(size / stride)
@@ -55,9 +54,7 @@ def test_same_convolution_equals_padding_by_hand(size: int) -> None:
     layer = Conv2dSame(2, 3, 5, stride=2, bias=False).double()
     x = torch.randn(2, 2, size, size, generator=generator, dtype=torch.float64)
     before, after = same_padding(size, 5, 2)
-    by_hand = nn.functional.conv2d(
-        nn.functional.pad(x, (before, after, before, after)), layer.weight, stride=2
-    )
+    by_hand = nn.functional.conv2d(nn.functional.pad(x, (before, after, before, after)), layer.weight, stride=2)
     torch.testing.assert_close(layer(x), by_hand, rtol=0, atol=1e-12)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from condmix.models.reference import condconv_reference, mixconv_reference
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from condmix.models.errors import ModelError, SettingsError
 from condmix.models.settings import NetworkSettings, with_changes
 
@@ -29,7 +30,7 @@ def test_every_problem_is_in_one_error() -> None:
 
 @pytest.mark.parametrize("width", [float("nan"), float("inf"), -1.0])
 def test_a_width_that_is_no_size_is_an_error(width: float) -> None:
-    with pytest.raises(SettingsError, match="width is .*, expected a finite number above 0"):
+    with pytest.raises(SettingsError, match=r"width is .*, expected a finite number above 0"):
         NetworkSettings(width=width)
 
 
@@ -65,7 +66,7 @@ def test_all_unknown_keys_are_named_with_the_nearest() -> None:
         )
     assert caught.value.place == "settings of a network"
     assert caught.value.problems == (
-        "unknown setting 'num_class' (nearest: num_classes, in_channels)",
+        "unknown setting 'num_class' (nearest: num_classes)",
         "unknown setting 'zzz' (valid: num_classes, in_channels, input_size, width, dropout, "
         "batch_norm_epsilon, batch_norm_momentum)",
         "unknown setting 'drop_out' (nearest: dropout)",

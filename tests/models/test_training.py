@@ -1,7 +1,6 @@
 """Tests of condmix.models.training. The full runs are marked slow: each takes about half a minute."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,15 +14,6 @@ from condmix.models.errors import SettingsError, TrainingError
 from condmix.models.training import TrainingProgress, TrainingResult, TrainingSettings, train
 
 FEW = 448
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums come in one order, and busy neighbours on the machine cost less."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +99,16 @@ def test_every_setting_out_of_range_is_named():
             batch_size=1,
             learning_rate=float("nan"),
             weight_decay=-1.0,
+            routing_rate=0.0,
             warm_up=1.0,
             label_smoothing=1.0,
             seed=-1,
         )
     assert str(caught.value) == (
         "training: epochs is 0, expected at least 1; batch_size is 1, expected at least 2, as batch norm needs; "
-        "learning_rate is nan, expected above 0; weight_decay is -1.0, expected 0 or more; warm_up is 1.0, expected "
-        "between 0 and 1; label_smoothing is 1.0, expected from 0 to below 1; seed is -1, expected 0 or more"
+        "learning_rate is nan, expected above 0; weight_decay is -1.0, expected 0 or more; routing_rate is 0.0, "
+        "expected above 0; warm_up is 1.0, expected between 0 and 1; label_smoothing is 1.0, expected from 0 to below "
+        "1; seed is -1, expected 0 or more"
     )
 
 
@@ -154,8 +146,8 @@ def test_the_standard_settings_reach_97_percent(name, data):
     result = train(module, data, TrainingSettings(), lambda _: None)
     assert result.held_out_accuracy >= 0.97
     if name == "condconv_digits":
-        # Every block's routing tells pictures apart, with every expert: an export that mixes one kernel for all
-        # pictures, or the experts in another order, cannot pass for right.
+        # Every gate tells pictures apart: an export that mixes one kernel for all pictures, or the experts in
+        # another order, cannot pass for right on this network.
         for gate in gates(module, torch.from_numpy(data.held_out_images)):
-            assert gate.std(dim=0).min() > 0.01
+            assert gate.std(dim=0).min() > 0.02
             assert (gate.max(dim=0).values - gate.min(dim=0).values).min() > 0.1

@@ -5,11 +5,12 @@ import sys
 
 import pytest
 import torch
+from torch import nn
+
 from condmix.models import zoo
 from condmix.models.condconv import CondConv2d
 from condmix.models.errors import ModelError, SettingsError, UnknownArchitectureError
 from condmix.models.mixconv import MixConv2d, MixPointwise2d
-from torch import nn
 
 MIXED_LAYERS = (CondConv2d, MixConv2d, MixPointwise2d)
 TWO_KINDS = tuple(name for name in zoo.names() if zoo.describe(name).settings.kernels != "static")  # type: ignore[attr-defined]

@@ -10,19 +10,9 @@ from condmix.exporters.graph.facts import constant
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.condconv_experts import FORM
 from condmix.exporters.named.condconv import read_condconv
-from tests.exporters.graphs import (
-    CondConvCase,
-    assert_different,
-    assert_same,
-    attributes_of,
-    condconv_case,
-    condconv_cases,
-    exact_rule,
-    lowered,
-    operators,
-    produced_by,
-    run,
-)
+from tests.exporters.condconv_cases import CondConvCase, condconv_case, condconv_cases
+from tests.exporters.conv_cases import exact_rule
+from tests.exporters.graphs import assert_different, assert_same, attributes_of, lowered, operators, produced_by, run
 
 
 @exact_rule

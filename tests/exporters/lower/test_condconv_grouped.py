@@ -11,14 +11,12 @@ from condmix.exporters.lower.condconv_grouped import FORM
 from condmix.exporters.lower.form import FormRefusal
 from condmix.exporters.named.condconv import read_condconv
 from condmix.runtime.errors import SignatureMismatchError
+from tests.exporters.condconv_cases import CondConvCase, condconv_case, condconv_cases
+from tests.exporters.conv_cases import exact_rule
 from tests.exporters.graphs import (
-    CondConvCase,
     assert_different,
     assert_same,
     attributes_of,
-    condconv_case,
-    condconv_cases,
-    exact_rule,
     lowered,
     node_of,
     operators,

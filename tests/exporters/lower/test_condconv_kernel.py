@@ -9,14 +9,12 @@ from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.condconv_kernel import FORM
 from condmix.exporters.lower.form import FormRefusal
 from condmix.exporters.named.condconv import read_condconv
+from tests.exporters.condconv_cases import CondConvCase, condconv_case, condconv_cases
+from tests.exporters.conv_cases import exact_rule
 from tests.exporters.graphs import (
-    CondConvCase,
     assert_different,
     assert_same,
     attributes_of,
-    condconv_case,
-    condconv_cases,
-    exact_rule,
     lowered,
     node_of,
     operators,

@@ -10,19 +10,9 @@ from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.condconv_matmul import FORM
 from condmix.exporters.lower.form import FormRefusal
 from condmix.exporters.named.condconv import read_condconv
-from tests.exporters.graphs import (
-    CondConvCase,
-    assert_different,
-    assert_same,
-    condconv_case,
-    condconv_cases,
-    exact_rule,
-    lowered,
-    node_of,
-    operators,
-    produced_by,
-    run,
-)
+from tests.exporters.condconv_cases import CondConvCase, condconv_case, condconv_cases
+from tests.exporters.conv_cases import exact_rule
+from tests.exporters.graphs import assert_different, assert_same, lowered, node_of, operators, produced_by, run
 
 
 @exact_rule

@@ -9,7 +9,9 @@ import pytest
 from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.expansion import find_expansion
-from tests.exporters.graphs import Sketch, mixconv_case, produced_by
+from tests.exporters.graphs import produced_by
+from tests.exporters.mixconv_cases import mixconv_case
+from tests.exporters.sketch import Sketch
 
 ACTIVATIONS = ("Relu", "HardSwish", "LeakyRelu", "Sigmoid", "Elu")
 

@@ -18,21 +18,10 @@ from condmix.exporters.lower.expansion import find_expansion
 from condmix.exporters.lower.form import FormRefusal
 from condmix.exporters.lower.mixconv_hoisted import FORM, cut
 from condmix.exporters.named.mixconv import MixConvLayer, read_mixconv
-from tests.exporters.graphs import (
-    MixConvCase,
-    Sketch,
-    assert_different,
-    assert_same,
-    exact_rule,
-    lowered,
-    mixconv_case,
-    mixconv_cases,
-    node_of,
-    operators,
-    produced_by,
-    run,
-    seeds,
-)
+from tests.exporters.conv_cases import exact_rule, seeds
+from tests.exporters.graphs import assert_different, assert_same, lowered, node_of, operators, produced_by, run
+from tests.exporters.mixconv_cases import MixConvCase, mixconv_case, mixconv_cases
+from tests.exporters.sketch import Sketch
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 

@@ -9,20 +9,18 @@ from condmix.exporters.graph.facts import constant_ints
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.mixconv_parallel import FORM
 from condmix.exporters.named.mixconv import read_mixconv
+from tests.exporters.conv_cases import exact_rule
 from tests.exporters.graphs import (
-    MixConvCase,
     assert_different,
     assert_same,
     attributes_of,
-    exact_rule,
     lowered,
-    mixconv_case,
-    mixconv_cases,
     node_of,
     operators,
     produced_by,
     run,
 )
+from tests.exporters.mixconv_cases import MixConvCase, mixconv_case, mixconv_cases
 
 
 @exact_rule

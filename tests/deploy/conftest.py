@@ -1,0 +1,138 @@
+"""The command line run in this process, tiny networks as weights files, and one real export to start from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from condmix.deploy.cli import run
+from condmix.deploy.loading import Loading, load_network
+from condmix.deploy.metadata import metadata_of
+from condmix.exporters.build import Build, build
+from condmix.exporters.finish import IR_VERSION
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.verify import verify
+from condmix.exporters.verify.records import Verification
+from condmix.models import checkpoint, zoo
+from condmix.models.digits import CLASS_NAMES, PREPROCESSING
+from condmix.models.network import LoadedNetwork
+from condmix.runtime.tolerance import Tolerance
+
+SETTINGS = {"width": 0.5, "experts": 2}
+FLOAT32 = Tolerance.for_precision("float32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def condmix(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `condmix ARGUMENTS`; no traceback may ever be seen, but for --verbose."""
+
+    def invoke(*arguments: object, program: str = "condmix") -> Ran:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments], program=program)
+        captured = capsys.readouterr()
+        if "--verbose" not in arguments:
+            assert "Traceback" not in captured.out + captured.err
+        return Ran(code=int(code), out=captured.out, err=captured.err)
+
+    return invoke
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CondConv network in a checkpoint of ours. Do not write beside it."""
+    path = tmp_path_factory.mktemp("weights") / "small.pt"
+    torch.manual_seed(0)
+    checkpoint.save(
+        path,
+        zoo.build("condconv_digits", SETTINGS),
+        architecture="condconv_digits",
+        settings=SETTINGS,
+        input_size=(1, 32, 32),
+        preprocessing=PREPROCESSING,
+        class_names=CLASS_NAMES,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def network(weights: Path) -> LoadedNetwork:
+    """The network in `weights`."""
+    return load_network(Loading(model=weights))
+
+
+@pytest.fixture(scope="session")
+def built(network: LoadedNetwork) -> Build:
+    """Its graphs at batch 1."""
+    options = ExportOptions()
+    metadata = metadata_of(network, options, FLOAT32, IR_VERSION)
+    return build(network.module, network.input_size, options, metadata, lambda _stage: None)
+
+
+@pytest.fixture(scope="session")
+def verified(built: Build, network: LoadedNetwork) -> Verification:
+    """The proof of these graphs."""
+    return verify(
+        built,
+        network.module,
+        network.input_size,
+        batch=1,
+        tolerance=FLOAT32,
+        images=None,
+        report_progress=lambda _stage: None,
+    )
+
+
+@pytest.fixture
+def quick(built: Build, verified: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of `weights` take the graphs and the proof made once; for tests of everything around them."""
+    from condmix.deploy import pipeline
+
+    monkeypatch.setattr(pipeline, "build", lambda *_arguments: built)
+    monkeypatch.setattr(pipeline, "verify", lambda *_arguments, **_options: verified)
+
+
+@pytest.fixture
+def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Writes a module of a user's own into the working directory and gives its name."""
+    monkeypatch.chdir(tmp_path)
+    written: list[str] = []
+
+    def write(text: str) -> str:
+        name = f"networks_of_a_user_{len(written)}"
+        (tmp_path / f"{name}.py").write_text(text)
+        written.append(name)
+        return name
+
+    yield write
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+def files_in(folder: Path) -> set[str]:
+    """Every name in the folder, hidden ones too: nothing half-written may be among them."""
+    return {entry.name for entry in folder.iterdir()}

@@ -1,0 +1,130 @@
+"""The front door: programs, versions, unknown words, missing packages, interruptions, and how fast it opens."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import Run, files_in
+
+OPEN_THE_DOOR = "import sys; from condmix.deploy.cli import run; code = run(sys.argv[1:], program='condmix'); "
+HEAVY = ("torch", "onnx", "onnx_ir", "onnxruntime", "numpy", "rich", "timm", "sklearn")
+
+
+def test_version(condmix: Run) -> None:
+    version = importlib.metadata.version("condmix")
+    assert condmix("--version").out == f"condmix {version}\n"
+    assert condmix("--version", program="condmix-export").out == f"condmix {version}\n"
+
+
+def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.pt"
+    ran = condmix(absent, program="condmix-export")
+    assert (ran.code, ran.err) == (3, condmix("export", absent).err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["exprot"], "'exprot' is not a command: did you mean 'export'? valid: export, inspect, train, zoo"),
+        (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
+        (["export", "a.pt", "--opste", "18"], "--opset"),
+        (["export", "a.pt", "--format", "tflite"], "'tflite' is not in this release, which has: onnx"),
+        (["export", "a.pt", "--format", "onxx"], "did you mean 'onnx'? valid: onnx"),
+        (["export", "a.pt", "--int8"], "int8 files are not in this release, which has: float32 as onnx"),
+        (["export", "a.pt", "--condconv", "kernle"], "did you mean 'kernel'? valid: auto, kernel, grouped, matmul, experts"),
+        (["export", "a.pt", "--mixconv", "merge"], "did you mean 'merged'?"),
+        (["export", "a.pt", "--stage", "finale"], "did you mean 'final'? valid: named, rewritten, final"),
+        (["export", "a.pt", "--batch", "dyn"], "1 to 1024, or dynamic"),
+        (["export", "a.pt", "--opset", "new"], "'new' is not a valid integer"),
+        (["export", "a.pt", "--opset", "9"], "opset 9 is too old: expected 17 to 24"),
+        (["export", "a.pt", "--tolerance", "2"], "2.0 is not in the range"),
+        (["export", "a.pt", "--tolerance", "nan"], "relative must be a finite number"),
+        (["export", "a.pt", "--batch", "4", "--condconv", "kernel"], "--condconv kernel contradicts --batch 4"),
+        (["export", "a.pt", "--arch", "a", "--factory", "b:c"], "--arch and --factory both say the network"),
+        (["export", "a.pt", "-o", "a.tflite"], "does not end in .onnx"),
+        (["export"], "Missing argument 'MODEL'"),
+        (["zoo", "--count"], "--counts"),
+        (["train", "condconv_digits", "-o", "a.onnx"], "does not end in .pt or .pth"),
+        (["train", "condconv_digits", "-o", "a.pt", "--epochs", "0"], "is not in the range"),
+        (["inspect", "a.onnx", "--arch", "mixnet_s"], "--arch is about weights files"),
+    ],
+)
+def test_wrong_usage_is_code_2_with_what_is_right(condmix: Run, arguments: list[str], said: str) -> None:
+    ran = condmix(*arguments)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_the_door_opens_fast_and_without_anything_heavy() -> None:
+    code = OPEN_THE_DOOR + f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    command = [sys.executable, "-c", code, "--help"]
+    fastest = float("inf")
+    for _ in range(3):
+        started = time.perf_counter()
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        fastest = min(fastest, time.perf_counter() - started)
+        assert ran.stderr == "[]\n"
+        assert ran.stdout.startswith("Usage: condmix")
+    assert fastest < 0.5
+
+
+@pytest.mark.parametrize("package", ["click", "rich"])
+def test_a_missing_package_is_code_8_with_what_to_install(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; {OPEN_THE_DOOR} sys.exit(code)"
+    ran = subprocess.run([sys.executable, "-c", code, "zoo"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 8
+    assert f"the package '{package}' is not installed" in ran.stderr
+    assert "pip install 'condmix[export,train]'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_missing_engine_is_code_8(condmix: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from condmix.deploy import pipeline
+    from condmix.exporters.verify import verify
+
+    def without_engine(*arguments: object, **options: object) -> object:
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        return verify(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "verify", without_engine)
+    ran = condmix("export", weights, "-o", tmp_path / "a.onnx")
+    assert ran.code == 8
+    assert 'pip install "condmix[onnxruntime]"' in ran.err
+    assert files_in(tmp_path) == set()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interruption_is_code_130_and_leaves_nothing(
+    condmix: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from condmix.deploy.atomic import PendingFiles
+
+    def interrupt(_files: PendingFiles) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    (tmp_path / "a.onnx").write_bytes(b"old")
+    monkeypatch.setattr(PendingFiles, "commit", interrupt)
+    ran = condmix("export", weights, "-o", tmp_path / "a.onnx", "--overwrite")
+    assert ran.code == 130
+    assert "interrupted; nothing was written" in ran.err
+    assert files_in(tmp_path) == {"a.onnx"}
+    assert (tmp_path / "a.onnx").read_bytes() == b"old"
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = [sys.executable, "-c", OPEN_THE_DOOR + "sys.exit(code)", "export", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == ""
+    assert process.returncode == 1
