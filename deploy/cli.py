@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from condmix.deploy.errors import missing_package
 from condmix.deploy.exit_codes import ExitCode
-from condmix.deploy.failures import missing_package
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def run(arguments: Sequence[str], *, program: str) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("condmix"):
             raise
-        sys.stderr.write(f"{program}: {missing_package(error.name)}\n")
+        sys.stderr.write(f"{program}: {missing_package(error)}\n")
         return ExitCode.MISSING
     command = root.export if program == "condmix-export" else root.condmix
     try:

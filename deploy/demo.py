@@ -67,7 +67,7 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
     trained = {}
     for architecture in dict.fromkeys(item.architecture for item in EXPORTS):
         path = folder / f"{architecture}.pt"
-        with epoch_progress(architecture, epochs, quiet=False) as report_epoch:
+        with epoch_progress(architecture, quiet=False) as report_epoch:
             trained[architecture] = train_for_demo(architecture, path, SEED, epochs, report_epoch)
         result = trained[architecture].result
         click.echo(

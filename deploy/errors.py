@@ -40,6 +40,12 @@ class UnreadableFileError(DeployError):
     """A file to be inspected is not there, is damaged, or is of another kind."""
 
 
+def missing_package(error: ModuleNotFoundError) -> str:
+    """What to install when that import failed."""
+    package = (error.name or "").partition(".")[0]
+    return f"the package {package!r} is not installed, this command needs it: pip install 'condmix[export,train]'"
+
+
 def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 

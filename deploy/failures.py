@@ -10,6 +10,7 @@ from typing import ParamSpec
 
 import click
 
+from condmix.deploy.errors import missing_package
 from condmix.deploy.exit_codes import ExitCode, code_of
 
 SCHEMA_VERSION = 1
@@ -48,7 +49,7 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
     if code is not None:
         return code, str(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("condmix"):
-        return ExitCode.MISSING, missing_package(error.name)
+        return ExitCode.MISSING, missing_package(error)
     if isinstance(error, MemoryError):
         return (
             ExitCode.UNEXPECTED,
@@ -61,11 +62,6 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
         ExitCode.UNEXPECTED,
         f"unexpected: {text}\n  Run it again with --verbose for the traceback, and report it.",
     )
-
-
-def missing_package(name: str | None) -> str:
-    """What to install when an import failed."""
-    return f"the package {name!r} is not installed, this command needs it: pip install 'condmix[export,train]'"
 
 
 def failure_json(code: ExitCode, kind: str, message: str) -> str:

@@ -50,8 +50,8 @@ def _layer_row(layer: Mapping[str, object]) -> tuple[str, ...]:
         str(form),
         _kernels(details),
         str(details.get("experts", "")),
-        f"{_whole(layer['multiply_adds']):,}" if layer["form"] else "",
-        f"{_whole(layer['weight_bytes']):,}" if layer["form"] else "",
+        f"{_whole(layer['multiply_adds']):,}" if layer["recognised"] else "",
+        f"{_whole(layer['weight_bytes']):,}" if layer["recognised"] else "",
         str(layer["why"]),
     )
 

@@ -67,7 +67,7 @@ def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def epoch_progress(title: str, epochs: int | None, *, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
+def epoch_progress(title: str, *, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
     """A function that shows each finished epoch on stderr: a bar at a terminal, else one line an epoch."""
     if quiet:
         yield lambda _progress: None
@@ -78,9 +78,12 @@ def epoch_progress(title: str, epochs: int | None, *, quiet: bool) -> Iterator[C
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
-            task = bar.add_task(title, total=epochs)
+            task = bar.add_task(title, total=None)
             yield lambda progress: bar.update(
-                task, completed=progress.epoch, description=f"{title}  loss {progress.loss:.3f}"
+                task,
+                total=progress.epochs,
+                completed=progress.epoch,
+                description=f"{title}  loss {progress.loss:.3f}",
             )
 
 

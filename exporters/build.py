@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 import onnx_ir as ir
@@ -68,12 +68,43 @@ def build_from(
     captured: Captured, options: ExportOptions, metadata: Mapping[str, str], report_progress: ReportProgress
 ) -> Build:
     """The same from a captured graph, which is left as it was: one capture serves several exports."""
+    prepared = prepare(captured, options, metadata, report_progress)
+    if not options.reaches("final"):
+        return prepared.built
+    report_progress("lower")
+    model = prepared.model
+    batch = BatchAxis(size=options.batch)
+    generalise(model, batch)
+    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
+    built = prepared.built
+    steps = built.steps
+    if batch.is_one:
+        steps = (*steps, *run_rules(model, TIDY_RULES))
+    return replace(
+        built,
+        stages=(*built.stages, _stage("final", model, options, metadata)),
+        layers=with_forms(built.layers, lowered, steps),
+        steps=steps,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A graph with named, rewritten layers, ready to be lowered for a target; and what was done so far."""
+
+    model: ir.Model
+    built: Build
+
+
+def prepare(
+    captured: Captured, options: ExportOptions, metadata: Mapping[str, str], report_progress: ReportProgress
+) -> Prepared:
+    """The stages that all targets share: captured, named, rewritten; as far as `options.stage` goes."""
     model = captured.model.clone()
     stages = [_stage("captured", model, options, metadata)]
     steps: list[RewriteStep] = []
     layers: tuple[LayerRecord, ...] = ()
     routing_values: tuple[str, ...] = ()
-
     if options.reaches("named"):
         report_progress("recognise")
         steps.extend(run_rules(model, TIDY_RULES))
@@ -84,22 +115,10 @@ def build_from(
         report_progress("rewrite")
         steps.extend(run_rules(model, DEFAULT_RULES))
         stages.append(_stage("rewritten", model, options, metadata))
-    if options.reaches("final"):
-        report_progress("lower")
-        batch = BatchAxis(size=options.batch)
-        generalise(model, batch)
-        lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
-        if batch.is_one:
-            steps.extend(run_rules(model, TIDY_RULES))
-        layers = with_forms(layers, lowered, steps)
-        stages.append(_stage("final", model, options, metadata))
-    return Build(
-        stages=tuple(stages),
-        layers=layers,
-        steps=tuple(steps),
-        taps=captured.taps,
-        routing_values=routing_values,
+    built = Build(
+        stages=tuple(stages), layers=layers, steps=tuple(steps), taps=captured.taps, routing_values=routing_values
     )
+    return Prepared(model=model, built=built)
 
 
 def _stage(name: str, model: ir.Model, options: ExportOptions, metadata: Mapping[str, str]) -> Stage:

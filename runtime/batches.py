@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
 from condmix.runtime.batch_report import BatchCase, BatchProperty, BatchReport
 from condmix.runtime.errors import ComparisonImpossibleError, SessionFailedError
 from condmix.runtime.parity import compare
@@ -62,9 +63,7 @@ def check_batches(
             cases.append(check.against(BatchProperty.NEIGHBOURS, alone.taken(mixed.indices_bi), mixed))
             turned = check.run(np.roll(together.indices_bi, 1, axis=1))
             cases.append(check.against(BatchProperty.ORDER, together.turned(), turned))
-    return BatchReport(
-        cases=tuple(cases), indistinct_pairs=_indistinct_pairs(expected, own_float32, tolerance)
-    )
+    return BatchReport(cases=tuple(cases), indistinct_pairs=_indistinct_pairs(expected, own_float32, tolerance))
 
 
 def check_batches_on_threads(
@@ -183,9 +182,7 @@ class _Check:
         parity = None
         if failure is None:
             context = {"batch_property": str(wanted), "batch_size": str(size)}
-            parity = compare(
-                reference, run.outputs, tolerance=self.tolerance, own_float32=own, context=context
-            )
+            parity = compare(reference, run.outputs, tolerance=self.tolerance, own_float32=own, context=context)
         return BatchCase(batch_property=wanted, batch_size=size, threads=None, parity=parity, failure=failure)
 
 

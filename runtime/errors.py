@@ -51,8 +51,18 @@ class EngineMissingError(InferenceError):
     def __init__(self, engine: str, extra: str, reason: str) -> None:
         self.engine = engine
         self.install_line = f'pip install "condmix[{extra}]"'
-        super().__init__(
-            f"the engine {engine!r} cannot be used: {reason}. Install it with: {self.install_line}"
+        super().__init__(f"the engine {engine!r} cannot be used: {reason}. Install it with: {self.install_line}")
+
+
+class EnvironmentMissingError(EngineMissingError):
+    """An engine that runs in an environment of its own has none that works; `install_line` builds it."""
+
+    def __init__(self, engine: str, reason: str, install_line: str) -> None:
+        self.engine = engine
+        self.install_line = install_line
+        # Not the constructor of EngineMissingError: its line installs into this very environment.
+        InferenceError.__init__(
+            self, f"the engine {engine!r} cannot be used: {reason}. Install it with: {install_line}"
         )
 
 
@@ -85,3 +95,8 @@ class ComparisonImpossibleError(InferenceError, ValueError):
 def describe_place(model: Path | bytes) -> str:
     """The words by which messages name a model given as a path or as bytes."""
     return f"a model of {len(model)} bytes in memory" if isinstance(model, bytes) else f"'{model}'"
+
+
+def one_line(error: Exception) -> str:
+    """An engine's own words as a part of our sentence: without line breaks and without its full stop."""
+    return " ".join(str(error).split()).rstrip(".")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.latency_report import CandidateSamples, LatencyReport, LatencySettings
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+
 from condmix.runtime.errors import InvalidSettingError
 
 SCHEMA_VERSION = 1
@@ -175,9 +176,7 @@ class LatencyReport:
         low = high = None
         if ratio is not None and self.rounds >= MINIMUM_ROUNDS_FOR_INTERVAL:
             low, high = _interval(above, below, seed=self.settings.seed)
-        return Ratio(
-            numerator=numerator, denominator=denominator, clock=clock, ratio=ratio, low=low, high=high
-        )
+        return Ratio(numerator=numerator, denominator=denominator, clock=clock, ratio=ratio, low=low, high=high)
 
     def noise_floor(self, clock: Clock) -> float | None:
         """How far from 1 the interval of the candidate against itself reaches; None without an interval."""
@@ -197,9 +196,7 @@ class LatencyReport:
         """Plain data for JSON, with `schema_version`: all samples, and every pair's ratio by both clocks."""
         names = [candidate.name for candidate in self.candidates]
         ratios = [
-            self.ratio(later, earlier, clock)
-            for clock in Clock
-            for earlier, later in itertools.combinations(names, 2)
+            self.ratio(later, earlier, clock) for clock in Clock for earlier, later in itertools.combinations(names, 2)
         ]
         return {
             "schema_version": SCHEMA_VERSION,

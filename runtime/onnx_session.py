@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
+
 from condmix.runtime.errors import (
     EngineMissingError,
     InvalidSettingError,
@@ -160,9 +161,7 @@ class OnnxRuntimeBackend:
         source = model if isinstance(model, bytes) else str(model)
         try:
             # Without this the engine prints to stdout and tries again in another way when it fails.
-            session = engine.InferenceSession(
-                source, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
+            session = engine.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except _engine_errors(engine) as error:
             next_step = "Check that it is a complete ONNX file whose operators and opset this engine knows."
             raise ModelUnreadableError(
@@ -189,9 +188,7 @@ def _import_engine() -> ModuleType:
 def _engine_errors(engine: ModuleType) -> tuple[type[Exception], ...]:
     """The engine's own exceptions, which share no base but Exception, and what its Python wrapper raises."""
     state = importlib.import_module(f"{engine.__name__}.capi.onnxruntime_pybind11_state")
-    own = [
-        value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)
-    ]
+    own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
     return (*own, RuntimeError, ValueError)
 
 
@@ -202,9 +199,7 @@ def _one_line(error: Exception) -> str:
 def _read_signature(session: _EngineSession, place: str) -> Signature:
     """The signature as the engine reports it. Raises ModelUnreadableError for what numpy cannot hold."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    strange = [
-        f"{value.name!r} is {value.type}" for value in (*inputs, *outputs) if value.type not in _DTYPES
-    ]
+    strange = [f"{value.name!r} is {value.type}" for value in (*inputs, *outputs) if value.type not in _DTYPES]
     if strange:
         reason = f"no numpy array holds these values: {', '.join(strange)}"
         raise ModelUnreadableError(place, reason, "Export the model with plain tensor inputs and outputs.")

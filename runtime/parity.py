@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+
 from condmix.runtime.errors import ComparisonImpossibleError
 from condmix.runtime.parity_report import ElementError, OutputParity, ParityReport
 from condmix.runtime.signature import Tensor
@@ -35,9 +36,7 @@ def compare(
         raise ComparisonImpossibleError(problems)
     return ParityReport(
         outputs=tuple(
-            _compare_output(
-                name, expected, actual[name], None if own_float32 is None else own_float32[name], tolerance
-            )
+            _compare_output(name, expected, actual[name], None if own_float32 is None else own_float32[name], tolerance)
             for name, expected in reference.items()
             if name in actual
         ),
@@ -71,9 +70,7 @@ def _question_problems(
                 problems.append(f"own_float32 lacks the output {name!r}")
             elif np.shape(own_float32[name]) != np.shape(expected):
                 found = list(np.shape(own_float32[name]))
-                problems.append(
-                    f"own_float32 {name!r} must have shape {list(np.shape(expected))}, found {found}"
-                )
+                problems.append(f"own_float32 {name!r} must have shape {list(np.shape(expected))}, found {found}")
     return problems
 
 
@@ -125,9 +122,7 @@ def _row_errors(values: FloatArray, reference: FloatArray) -> FloatArray:
         return np.abs(rows_of(values) - rows_of(reference))
 
 
-def _furthest_out(
-    error: FloatArray, limit: FloatArray, limits: RowLimits, shape: tuple[int, ...]
-) -> ElementError:
+def _furthest_out(error: FloatArray, limit: FloatArray, limits: RowLimits, shape: tuple[int, ...]) -> ElementError:
     """The element whose error is the largest multiple of its row's limit; `error` is [rows, elements]."""
     excess = np.where(error > 0, np.inf, 0.0)
     column = np.broadcast_to(limit[:, np.newaxis], error.shape)

@@ -117,9 +117,7 @@ class OutputParity:
 
     def badness(self) -> tuple[int, float]:
         """Orders outputs from best to worst: by verdict, then by the worst error in units of its limit."""
-        excess = (
-            0.0 if self.worst is None else ratio_or_infinity(self.worst.absolute, self.worst.limit_absolute)
-        )
+        excess = 0.0 if self.worst is None else ratio_or_infinity(self.worst.absolute, self.worst.limit_absolute)
         return _SEVERITY.index(self.verdict), excess
 
     def sentence(self) -> str:

@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+
 from condmix.runtime.errors import InvalidSettingError, SignatureMismatchError
 from condmix.runtime.records import read_fields, unknown_name
 
@@ -49,9 +50,7 @@ class TensorSpec:
         if self.layout is not None:
             letters = set(self.layout)
             if len(self.layout) != len(self.shape) or len(letters) != len(self.layout):
-                problems.append(
-                    f"layout {self.layout!r} needs one distinct letter for each axis of {self.shape}"
-                )
+                problems.append(f"layout {self.layout!r} needs one distinct letter for each axis of {self.shape}")
             elif not all(letter.isascii() and letter.isupper() for letter in letters):
                 problems.append(f"layout {self.layout!r} must be capital letters")
         if problems:

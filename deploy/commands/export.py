@@ -73,7 +73,14 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
 )
 @loading_options
 @click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
-@click.option("--opset", type=int, metavar="N", default=DEFAULT_OPSET, show_default=True, help=f"{OLDEST_OPSET} to {NEWEST_OPSET}.")
+@click.option(
+    "--opset",
+    type=int,
+    metavar="N",
+    default=DEFAULT_OPSET,
+    show_default=True,
+    help=f"{OLDEST_OPSET} to {NEWEST_OPSET}.",
+)
 @click.option(
     "--condconv",
     type=NearestChoice(CONDCONV_CHOICES),

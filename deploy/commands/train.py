@@ -77,7 +77,7 @@ def train(
 
     check_suits_digits(architecture, settings)
     wanted = TrainingSettings(seed=seed) if epochs is None else TrainingSettings(seed=seed, epochs=epochs)
-    with epoch_progress(architecture, wanted.epochs, quiet=quiet) as report_progress:
+    with epoch_progress(architecture, quiet=quiet) as report_progress:
         trained = train_digits(architecture, settings, wanted, output, report_progress)
     result = trained.result
     if as_json:

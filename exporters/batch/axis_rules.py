@@ -64,7 +64,8 @@ def _gemm(node: ir.Node, axes: Sequence[Axis]) -> int | str:
 
 
 def _matmul(node: ir.Node, axes: Sequence[Axis]) -> int | str:
-    ranks = [len(static_shape(value)) for value in node.inputs if value is not None]
+    values = [value for value in node.inputs if value is not None]
+    ranks = [len(static_shape(value)) for value in values]
     out_rank = len(static_shape(node.outputs[0]))
     if min(ranks) < 2:
         return "a product with a vector has no place for the batch"
@@ -76,8 +77,15 @@ def _matmul(node: ir.Node, axes: Sequence[Axis]) -> int | str:
             return "the batch lies on one of the two axes that are multiplied"
         if axis >= rank - 2 and axes[0] is None:
             return "the batch lies on an axis that is summed over"
-        places.add(axis if rank == 2 else axis + out_rank - rank)
-    return places.pop() if len(places) == 1 else "its inputs have the batch on different axes"
+        places.add(axis + out_rank - rank)
+    if len(places) != 1:
+        return "its inputs have the batch on different axes"
+    place = places.pop()
+    for value, axis, rank in zip(values, axes, ranks, strict=True):
+        own = place - (out_rank - rank)
+        if axis is None and 0 <= own < rank - 2 and static_shape(value)[own] != 1:
+            return f"'{value.name}' has several rows on the batch axis"
+    return place
 
 
 def _transpose(node: ir.Node, axes: Sequence[Axis]) -> int | str:
@@ -90,7 +98,9 @@ def _reduce(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     assert source is not None
     rank = len(static_shape(source))
     listed = constant_ints(node.inputs[1]) if len(node.inputs) > 1 else attribute_ints(node, "axes", range(rank))
-    reduced = {axis % rank for axis in (listed if listed is not None else range(rank))}
+    if listed is None or (not listed and not attribute_int(node, "noop_with_empty_axes", 0)):
+        listed = tuple(range(rank))
+    reduced = {axis % rank for axis in listed}
     axis = axes[0] or 0
     if axis in reduced:
         return "it reduces over the batch axis"

@@ -87,8 +87,11 @@ def _expand(node: ir.Node, axis: int | None) -> int | str:
     source = node.inputs[0]
     if target is None or source is None or axis is None:
         return "its target shape is computed"
-    place = axis + len(target) - len(static_shape(source))
-    return place if target[place] == 1 else "it repeats images"
+    # Shapes meet at the right: a target of fewer axes leaves the leading ones as they are.
+    more = len(target) - len(static_shape(source))
+    if axis + more >= 0 and target[axis + more] != 1:
+        return "it repeats images"
+    return axis + max(more, 0)
 
 
 def _keep_batch_in_results(graph: ir.Graph) -> None:

@@ -15,7 +15,14 @@ import onnx_ir as ir
 
 from condmix.exporters.errors import GraphError
 from condmix.exporters.graph.builder import Attributes, NodeBuilder
-from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant, module_path, static_shape
+from condmix.exporters.graph.facts import (
+    attribute_int,
+    attribute_ints,
+    attribute_string,
+    constant,
+    module_path,
+    static_shape,
+)
 
 DOMAIN = "condmix"
 OPERATOR = "CondConv"
@@ -48,6 +55,10 @@ def conv_settings(node: ir.Node, kernel: Sequence[int]) -> ConvSettings:
     """The settings of a Conv-like node with that kernel size. Raises GraphError for anything but explicit 2-D pads."""
     if len(kernel) != 2:
         message = f"'{node.name}' has a kernel with {len(kernel)} spatial axes: expected 2"
+        raise GraphError(message)
+    auto_pad = attribute_string(node, "auto_pad", "NOTSET")
+    if auto_pad != "NOTSET":
+        message = f"'{node.name}' has auto_pad {auto_pad}: expected explicit pads"
         raise GraphError(message)
     pads = attribute_ints(node, "pads", (0, 0, 0, 0))
     strides = attribute_ints(node, "strides", (1, 1))

@@ -114,6 +114,9 @@ def _product(
     if is_op(node, "Gemm") and not _is_plain_gemm(node):
         return None
     for weight, x, weight_first in ((right, left, False), (left, right, True)):
+        transposed = weight_first and attribute_int(node, "transB", 0) == 1
+        if transposed or len(static_shape(weight)) < 2:
+            continue
         mixture = find_mixture(model, [weight], positions, dependent)
         if isinstance(mixture, Mixture):
             return _product_as_conv(node, x, mixture, weight_first=weight_first)
@@ -128,15 +131,15 @@ def _is_plain_gemm(node: ir.Node) -> bool:
 def _product_as_conv(node: ir.Node, x: ir.Value, mixture: Mixture, *, weight_first: bool) -> Recognised | Declined:
     """Rewrite W x (weight_first, x [1, in, length]) or x W (x [1, length, in] or [1, in]) as a 1x1 CondConv."""
     path = module_path(node)
-    matrix = mixture.experts[0].reshape(mixture.experts[0].shape[0], *mixture.experts[0].shape[-2:])
     x_shape, out_shape = static_shape(x), static_shape(node.outputs[0])
     if int(np.prod(mixture.experts[0].shape[1:-2])) != 1 or int(np.prod(x_shape[:-2], initial=1)) != 1:
         reason = f"a mixture of matrices times {x_shape}: only one matrix an image is supported"
         return Declined(path=path, node=node, reason=reason)
+    matrix = mixture.experts[0].reshape(mixture.experts[0].shape[0], *mixture.experts[0].shape[-2:])
     # As (experts, out, in): W x has it already, x W has (in, out) unless Gemm transposes.
     rows_are_outputs = weight_first or (is_op(node, "Gemm") and attribute_int(node, "transB", 0) == 1)
     if weight_first:
-        in_channels, length = x_shape[-2], x_shape[-1]
+        in_channels, length = x_shape[-2:] if len(x_shape) > 1 else (x_shape[0], 1)
     else:
         in_channels, length = x_shape[-1], (x_shape[-2] if len(x_shape) > 1 else 1)
     if not rows_are_outputs:

@@ -94,9 +94,11 @@ def _affine_deviation(part: PartialGraph, size: int, generator: np.random.Genera
         u, v = generator.standard_normal((2, size))
         at_u, at_v, at_sum = part(u), part(v), part(first_weight * u + second_weight * v)
         for zero, of_u, of_v, of_sum in zip(at_zero, at_u, at_v, at_sum, strict=True):
-            expected = zero + first_weight * (of_u - zero) + second_weight * (of_v - zero)
             scale = max(np.abs(of_u).max(), np.abs(of_v).max(), np.abs(of_sum).max(), np.finfo(np.float64).tiny)
-            worst = float(np.maximum(worst, np.abs(of_sum - expected).max() / scale))
+            # What is not finite becomes NaN here, which is an answer and no reason to warn.
+            with np.errstate(invalid="ignore"):
+                expected = zero + first_weight * (of_u - zero) + second_weight * (of_v - zero)
+                worst = float(np.maximum(worst, np.abs(of_sum - expected).max() / scale))
             if np.isnan(worst):
                 return worst
     return worst

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from condmix.runtime.batch_report import BatchReport, BatchVerdict
+from condmix.runtime.delegate_coverage import DelegateCoverage
 from condmix.runtime.parity_report import ParityReport
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageParity:
-    """One stage of the export in ONNX Runtime against PyTorch in float64."""
+    """One stage of the export, or one finished file, against PyTorch in float64."""
 
     stage: str
     threads: int
     report: ParityReport
+    engine: str = "onnxruntime"
+    delegate: bool | None = None
+    """Whether LiteRT's delegate was on; None for an engine without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,8 @@ class Verification:
     batches: BatchReport | None
     """Only for files with a batch axis other than one."""
     blame: Blame | None
+    coverage: DelegateCoverage | None = None
+    """How much of a TFLite file the delegate takes."""
 
     @property
     def passed(self) -> bool:
@@ -104,9 +110,17 @@ class Verification:
                 "routing_spread": dict(self.images.routing.largest_difference),
             },
             "stages": [
-                {"stage": item.stage, "threads": item.threads, "parity": item.report.to_dict()} for item in self.stages
+                {
+                    "stage": item.stage,
+                    "engine": item.engine,
+                    "delegate": item.delegate,
+                    "threads": item.threads,
+                    "parity": item.report.to_dict(),
+                }
+                for item in self.stages
             ],
             "batches": None if self.batches is None else self.batches.to_dict(),
+            "delegate_coverage": None if self.coverage is None else self.coverage.to_dict(),
             "blame": None
             if self.blame is None
             else {

@@ -10,10 +10,10 @@ from torch import nn
 
 from condmix.exporters.build import Build, Stage
 from condmix.exporters.verify.bisect import first_module_beyond
-from condmix.exporters.verify.images import Images, candidate_images, user_images
-from condmix.exporters.verify.records import Blame, ImageFacts, StageParity, Verification
-from condmix.exporters.verify.reference import Reference, join_rows, run_reference
-from condmix.exporters.verify.routing import choose, routing_of, spread
+from condmix.exporters.verify.evidence import Evidence, gather
+from condmix.exporters.verify.images import Images
+from condmix.exporters.verify.records import Blame, StageParity, Verification
+from condmix.exporters.verify.reference import Reference, join_rows
 from condmix.runtime.batch_report import BatchReport
 from condmix.runtime.batches import BATCH_SIZES, check_batches_on_threads
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
@@ -21,7 +21,6 @@ from condmix.runtime.parity import compare
 from condmix.runtime.session import Session
 from condmix.runtime.tolerance import Tolerance
 
-IMAGES_AT_BATCH_ONE = 5
 THREAD_COUNTS = (1, 2)
 
 
@@ -39,43 +38,51 @@ def verify(
 
     Raises VerificationError when there is nothing sound to compare with. A difference is a verdict, not an exception.
     """
-    report_progress("choose images")
-    captured = build.stages[0].proto
-    pool = candidate_images(input_size) if images is None else user_images(images, input_size)
-    routing = routing_of(captured, build.routing_values, pool.array_nchw)
-    if images is None:
-        chosen = choose(routing, _image_count(batch), len(pool.sources))
-        pool = pool.take(chosen)
-        routing = {name: rows[list(chosen)] for name, rows in routing.items()}
-    facts = ImageFacts(count=len(pool.sources), sources=pool.sources, sha256=pool.sha256, routing=spread(routing))
+    evidence = gather(build, module, input_size, batch=batch, images=images, report_progress=report_progress)
+    return verify_onnx(build, evidence, batch=batch, tolerance=tolerance, report_progress=report_progress)
 
-    report_progress("run PyTorch")
-    output_names = [output.name for output in captured.graph.output]
-    reference = run_reference(module, pool.array_nchw, output_names)
 
+def verify_onnx(
+    build: Build,
+    evidence: Evidence,
+    *,
+    batch: int | None,
+    tolerance: Tolerance,
+    report_progress: Callable[[str], None],
+) -> Verification:
+    """The same on evidence that is there already."""
+    stages = compare_stages(build, evidence, tolerance, report_progress, batch_of_last=batch)
+    passed = all(item.report.passed for item in stages)
+    batches = None
+    if batch is None and passed:
+        report_progress("compare batches")
+        batches = _batches(build.final.proto, evidence, tolerance)
+    blame = None
+    if not passed:
+        report_progress("find the module")
+        blame = blame_stage(build, stages, evidence, tolerance)
+    return Verification(images=evidence.facts, stages=tuple(stages), batches=batches, blame=blame)
+
+
+def compare_stages(
+    build: Build,
+    evidence: Evidence,
+    tolerance: Tolerance,
+    report_progress: Callable[[str], None],
+    *,
+    batch_of_last: int | None,
+) -> list[StageParity]:
+    """Every stage of the build in ONNX Runtime, up to the first that fails; the last on several numbers of threads."""
     stages: list[StageParity] = []
     for stage in build.stages:
         report_progress(f"compare {stage.name}")
         is_final = stage is build.final
         for threads in THREAD_COUNTS if is_final else (1,):
-            stages.append(_stage_parity(stage, pool, reference, tolerance, threads, batch=batch if is_final else 1))
+            batch = batch_of_last if is_final else 1
+            stages.append(_stage_parity(stage, evidence.images, evidence.reference, tolerance, threads, batch=batch))
         if not stages[-1].report.passed:
             break
-    batches = None
-    if batch is None and all(item.report.passed for item in stages):
-        report_progress("compare batches")
-        batches = _batches(build.final.proto, pool, reference, tolerance)
-    blame = None
-    if not all(item.report.passed for item in stages):
-        report_progress("find the module")
-        blame = _blame(build, stages, module, pool, tolerance)
-    return Verification(images=facts, stages=tuple(stages), batches=batches, blame=blame)
-
-
-def _image_count(batch: int | None) -> int:
-    if batch is None:
-        return max(BATCH_SIZES)
-    return max(IMAGES_AT_BATCH_ONE, min(batch, 2 * IMAGES_AT_BATCH_ONE))
+    return stages
 
 
 def _stage_parity(
@@ -91,9 +98,9 @@ def _stage_parity(
     session = OnnxRuntimeBackend().open(stage.proto.SerializeToString(), threads=threads)
     count = len(images.sources)
     order = [*range(count), *reversed(range(count))]
-    actual = _run_in_batches(session, images.array_nchw[order], batch or 1)
-    expected = {name: _as_rows(rows, actual.get(name))[order] for name, rows in reference.float64.items()}
-    own = {name: _as_rows(rows, actual.get(name))[order] for name, rows in reference.float32.items()}
+    actual = run_in_batches(session, images.array_nchw[order], batch or 1)
+    expected = {name: as_rows(rows, actual.get(name))[order] for name, rows in reference.float64.items()}
+    own = {name: as_rows(rows, actual.get(name))[order] for name, rows in reference.float32.items()}
     report = compare(
         expected,
         actual,
@@ -104,14 +111,14 @@ def _stage_parity(
     return StageParity(stage=stage.name, threads=threads, report=report)
 
 
-def _as_rows(rows: np.ndarray, actual: np.ndarray | None) -> np.ndarray:
+def as_rows(rows: np.ndarray, actual: np.ndarray | None) -> np.ndarray:
     """The reference in the shape of the result, where they differ only by axes of length one behind the first."""
     if actual is None or rows.shape == actual.shape or rows[0].size * len(actual) != actual.size:
         return rows
     return rows.reshape(len(rows), *actual.shape[1:])
 
 
-def _run_in_batches(session: Session, images_nchw: np.ndarray, batch: int) -> dict[str, np.ndarray]:
+def run_in_batches(session: Session, images_nchw: np.ndarray, batch: int) -> dict[str, np.ndarray]:
     """All images, `batch` at a time; the last call is filled up with images from the start."""
     name = session.signature.inputs[0].name
     count = len(images_nchw)
@@ -125,28 +132,33 @@ def _run_in_batches(session: Session, images_nchw: np.ndarray, batch: int) -> di
     return {output: np.concatenate(values)[:count] for output, values in rows.items()}
 
 
-def _batches(proto: onnx.ModelProto, images: Images, reference: Reference, tolerance: Tolerance) -> BatchReport:
+def _batches(proto: onnx.ModelProto, evidence: Evidence, tolerance: Tolerance) -> BatchReport:
     content = proto.SerializeToString()
     return check_batches_on_threads(
         lambda threads: OnnxRuntimeBackend().open(content, threads=threads),
-        images.array_nchw,
-        reference.float64,
+        evidence.images.array_nchw,
+        evidence.reference.float64,
         tolerance=tolerance,
-        own_float32=reference.float32,
-        sizes=[size for size in BATCH_SIZES if size <= len(images.sources)],
+        own_float32=evidence.reference.float32,
+        sizes=[size for size in BATCH_SIZES if size <= len(evidence.images.sources)],
         thread_counts=THREAD_COUNTS,
     )
 
 
-def _blame(
-    build: Build, stages: list[StageParity], module: nn.Module, images: Images, tolerance: Tolerance
-) -> Blame | None:
+def blame_stage(build: Build, stages: list[StageParity], evidence: Evidence, tolerance: Tolerance) -> Blame | None:
+    """The first module beyond tolerance at the stage that failed; None for a stage with a fixed batch of several."""
     failed = next(item for item in stages if not item.report.passed)
     stage = next(item for item in build.stages if item.name == failed.stage)
     if stage.proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value not in (0, 1):
         return None
+    image = worst_image(failed, evidence)
+    return first_module_beyond(stage.name, stage.proto, build.taps, evidence.module, image, tolerance)
+
+
+def worst_image(failed: StageParity, evidence: Evidence) -> np.ndarray:
+    """The image (channels, height, width) that a failed comparison was furthest off on."""
     worst = failed.report.worst_output
     row = worst.worst.index[0] if worst is not None and worst.worst is not None and worst.worst.index else 0
-    count = len(images.sources)
-    image = images.array_nchw[row if row < count else 2 * count - 1 - row]
-    return first_module_beyond(stage.name, stage.proto, build.taps, module, image, tolerance)
+    count = len(evidence.images.sources)
+    image: np.ndarray = evidence.images.array_nchw[row if row < count else 2 * count - 1 - row]
+    return image

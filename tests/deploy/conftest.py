@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from condmix.exporters.build import Build, build
 from condmix.exporters.finish import IR_VERSION
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.verify import verify
-from condmix.exporters.verify.records import Verification
+from condmix.exporters.verify.records import Blame, Verification
 from condmix.models import checkpoint, zoo
 from condmix.models.digits import CLASS_NAMES, PREPROCESSING
 from condmix.models.network import LoadedNetwork
+from condmix.runtime.parity_report import ParityReport
 from condmix.runtime.tolerance import Tolerance
 
 SETTINGS = {"width": 0.5, "experts": 2}
@@ -131,6 +133,24 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     yield write
     for name in written:
         sys.modules.pop(name, None)
+
+
+def failing(verified: Verification) -> Verification:
+    """The same proof with a final stage that lies outside on one thread, and a module to blame."""
+    broken = _beyond_limit(verified.final)
+    stages = tuple(
+        dataclasses.replace(item, report=broken) if (item.stage, item.threads) == ("final", 1) else item
+        for item in verified.stages
+    )
+    blame = Blame(stage="final", module_path="blocks.2", value_name="v", report=broken)
+    return dataclasses.replace(verified, stages=stages, blame=blame)
+
+
+def _beyond_limit(report: ParityReport) -> ParityReport:
+    output = report.outputs[0]
+    assert output.worst is not None
+    worst = dataclasses.replace(output.worst, absolute=output.worst.limit_absolute * 100)
+    return dataclasses.replace(report, outputs=(dataclasses.replace(output, worst=worst, share_outside=0.5),))
 
 
 def files_in(folder: Path) -> set[str]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from condmix.deploy import atomic
-from condmix.deploy.atomic import pending_files, require_room
+from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.errors import OutputError, PlanError
 from tests.deploy.conftest import files_in
+
+
+def _write(paths: tuple[Path, ...], *, overwrite: bool, then: Callable[[PendingFiles], None]) -> None:
+    with pending_files(overwrite=overwrite) as files:
+        for path in paths:
+            files.write(path, b"new")
+        then(files)
 
 
 def test_files_appear_with_commit_and_not_before(tmp_path: Path) -> None:
@@ -33,14 +41,15 @@ def test_without_commit_nothing_remains(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_after_any_failure_nothing_remains_and_the_old_file_does(
-    tmp_path: Path, failure: type[BaseException]
-) -> None:
+def test_after_any_failure_nothing_remains_and_the_old_file_does(tmp_path: Path, failure: type[BaseException]) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(b"old")
-    with pytest.raises(failure), pending_files(overwrite=True) as files:
-        files.write(path, b"new")
+
+    def fail(_files: PendingFiles) -> None:
         raise failure
+
+    with pytest.raises(failure):
+        _write((path,), overwrite=True, then=fail)
     assert path.read_bytes() == b"old"
     assert files_in(tmp_path) == {"a.onnx"}
 
@@ -75,10 +84,8 @@ def test_when_the_second_file_cannot_be_renamed_the_first_old_one_comes_back(
         rename(source, target)
 
     monkeypatch.setattr(atomic, "_rename", fail_on_second)
-    with pytest.raises(OutputError, match=r"a\.json"), pending_files(overwrite=True) as files:
-        files.write(first, b"new")
-        files.write(second, b"new")
-        files.commit()
+    with pytest.raises(OutputError, match=r"a\.json"):
+        _write((first, second), overwrite=True, then=PendingFiles.commit)
     assert first.read_bytes() == b"old"
     assert files_in(tmp_path) == {"a.onnx"}
 
@@ -95,19 +102,20 @@ def test_when_the_second_file_cannot_be_renamed_a_new_first_one_goes(
         rename(source, target)
 
     monkeypatch.setattr(atomic, "_rename", fail_on_second)
-    with pytest.raises(OutputError), pending_files(overwrite=False) as files:
-        files.write(tmp_path / "a.onnx", b"new")
-        files.write(second, b"new")
-        files.commit()
+    with pytest.raises(OutputError):
+        _write((tmp_path / "a.onnx", second), overwrite=False, then=PendingFiles.commit)
     assert files_in(tmp_path) == set()
 
 
 def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
-    with pytest.raises(PlanError, match=r"a\.onnx"), pending_files(overwrite=False) as files:
-        files.write(path, b"new")
+
+    def commit_too_late(files: PendingFiles) -> None:
         path.write_bytes(b"of another program")
         files.commit()
+
+    with pytest.raises(PlanError, match=r"a\.onnx"):
+        _write((path,), overwrite=False, then=commit_too_late)
     assert path.read_bytes() == b"of another program"
     assert files_in(tmp_path) == {"a.onnx"}
 

@@ -57,7 +57,9 @@ def test_every_error_of_deploy_has_a_code() -> None:
 
 def test_no_class_hides_a_more_special_one_behind_it() -> None:
     kinds = [kind for kind, _ in CODE_OF_FAILURE]
-    hidden = [(before, kind) for index, kind in enumerate(kinds) for before in kinds[:index] if issubclass(kind, before)]
+    hidden = [
+        (before, kind) for index, kind in enumerate(kinds) for before in kinds[:index] if issubclass(kind, before)
+    ]
     assert hidden == []
 
 

@@ -42,5 +42,7 @@ def test_a_size_that_does_not_fit_is_refused(
     # The networks of the zoo take any height and width; one that does not answers as torch does.
     monkeypatch.setattr(network.module, "forward", refuse)
     monkeypatch.setattr("condmix.models.checkpoint.load", lambda *_arguments, **_options: network)
-    with pytest.raises(InputSizeError, match=r"\(1, 1, 31, 31\): RuntimeError: sizes do not agree; give the right --input-"):
+    with pytest.raises(
+        InputSizeError, match=r"\(1, 1, 31, 31\): RuntimeError: sizes do not agree; give the right --input-"
+    ):
         load_network(Loading(model=weights, input_size=parse_input_size("31")))

@@ -11,7 +11,12 @@ from condmix.exporters.options import NEWEST_OPSET, OLDEST_OPSET
 
 @pytest.mark.parametrize(
     ("ir_version", "opset", "wanted"),
-    [(9, 17, "onnxruntime>=1.16"), (9, 18, "onnxruntime>=1.16"), (9, 21, "onnxruntime>=1.18"), (10, 17, "onnxruntime>=1.18")],
+    [
+        (9, 17, "onnxruntime>=1.16"),
+        (9, 18, "onnxruntime>=1.16"),
+        (9, 21, "onnxruntime>=1.18"),
+        (10, 17, "onnxruntime>=1.18"),
+    ],
 )
 def test_the_newer_of_the_two_decides(ir_version: int, opset: int, wanted: str) -> None:
     assert minimum_runtime(ir_version, opset) == wanted

@@ -29,7 +29,8 @@ def test_batches(typed: str | int, batch: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "hint"), [("dynamik", "did you mean 'dynamic'?"), ("0", "1 to 1024"), ("2000", "1 to 1024"), ("x", "valid")]
+    ("typed", "hint"),
+    [("dynamik", "did you mean 'dynamic'?"), ("0", "1 to 1024"), ("2000", "1 to 1024"), ("x", "valid")],
 )
 def test_no_batches(typed: str, hint: str) -> None:
     with pytest.raises(click.BadParameter) as caught:

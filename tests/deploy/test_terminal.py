@@ -90,19 +90,19 @@ def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with stage_progress(quiet=True) as report_progress:
         report_progress("load")
-    with epoch_progress("net", 2, quiet=True) as report_epoch:
+    with epoch_progress("net", quiet=True) as report_epoch:
         report_epoch(TrainingProgress(epoch=1, epochs=2, loss=0.5, seconds=1.0))
     assert capsys.readouterr() == ("", "")
 
 
 def test_epochs_are_lines_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    with epoch_progress("net", 2, quiet=False) as report_epoch:
+    with epoch_progress("net", quiet=False) as report_epoch:
         report_epoch(TrainingProgress(epoch=1, epochs=2, loss=0.5, seconds=1.0))
     assert capsys.readouterr().err == "condmix: net epoch 1/2 loss 0.500 after 1 s\n"
 
 
 def test_epochs_are_a_bar_at_a_terminal(terminal: Terminal) -> None:
-    with _at(terminal), epoch_progress("net", None, quiet=False) as report_epoch:
+    with _at(terminal), epoch_progress("net", quiet=False) as report_epoch:
         report_epoch(TrainingProgress(epoch=1, epochs=2, loss=0.5, seconds=1.0))
     assert "loss 0.500" in terminal.getvalue()
     assert "1/2" in terminal.getvalue()

@@ -1,0 +1,51 @@
+"""Why a benchmark stopped. Each text names the place, the finding and the next step; each error has its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from condmix.deploy.errors import DeployError
+from condmix.deploy.exit_codes import ExitCode
+
+
+class BenchError(DeployError):
+    """Base of the errors of this folder."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
+
+
+class ConverterMissingError(BenchError):
+    """There is no environment with litert-torch where one was expected."""
+
+    exit_code = ExitCode.MISSING
+
+    def __init__(self, environment: Path, reason: str, steps: tuple[str, ...]) -> None:
+        self.environment = environment
+        lines = "\n".join(f"    {step}" for step in steps)
+        super().__init__(
+            f"{environment}: expected an environment with litert-torch, found {reason}. `make bench-tflite` makes it; "
+            f"by hand (about 2 GB):\n{lines}"
+        )
+
+
+class ConverterFailedError(BenchError):
+    """litert-torch ended without a file; the text carries its last lines."""
+
+    def __init__(self, network: str, exit_status: int, log: str) -> None:
+        lines = "\n".join(f"    {line}" for line in log.strip().splitlines()[-8:])
+        super().__init__(
+            f"{network}: expected a file from litert-torch, found exit status {exit_status}. Its last words:\n{lines}\n"
+            "  Check the environment's versions, or measure the other networks (--network)."
+        )
+
+
+class WrongAnswerError(BenchError):
+    """A file does not compute what PyTorch computes: its speed would say nothing."""
+
+    exit_code = ExitCode.PARITY
+
+    def __init__(self, network: str, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        heading = f"{network}: not measured, for files do not compute what PyTorch computes"
+        super().__init__("\n".join((heading, *(f"  - {problem}" for problem in problems))))

@@ -1,0 +1,62 @@
+"""What every file of one network is compared with: images chosen for their routing, and PyTorch's results on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from condmix.exporters.build import Build
+from condmix.exporters.verify.images import Images, candidate_images, user_images
+from condmix.exporters.verify.records import ImageFacts
+from condmix.exporters.verify.reference import Reference, run_reference
+from condmix.exporters.verify.routing import choose, routing_of, spread
+from condmix.runtime.batches import BATCH_SIZES
+
+IMAGES_AT_BATCH_ONE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The network itself, the images, and its results in float64 and float32."""
+
+    module: nn.Module
+    images: Images
+    facts: ImageFacts
+    reference: Reference
+
+
+def gather(
+    build: Build,
+    module: nn.Module,
+    input_size: tuple[int, int, int],
+    *,
+    batch: int | None,
+    images: np.ndarray | None,
+    report_progress: Callable[[str], None],
+) -> Evidence:
+    """Choose images that drive the routing of the captured graph apart, and run PyTorch on them.
+
+    images: the user's own (count, channels, height, width), all of which are used; None to choose from a pool.
+    Raises VerificationError when images or results are unsound.
+    """
+    report_progress("choose images")
+    captured = build.stages[0].proto
+    pool = candidate_images(input_size) if images is None else user_images(images, input_size)
+    routing = routing_of(captured, build.routing_values, pool.array_nchw)
+    if images is None:
+        chosen = choose(routing, _image_count(batch), len(pool.sources))
+        pool = pool.take(chosen)
+        routing = {name: rows[list(chosen)] for name, rows in routing.items()}
+    facts = ImageFacts(count=len(pool.sources), sources=pool.sources, sha256=pool.sha256, routing=spread(routing))
+    report_progress("run PyTorch")
+    reference = run_reference(module, pool.array_nchw, [output.name for output in captured.graph.output])
+    return Evidence(module=module, images=pool, facts=facts, reference=reference)
+
+
+def _image_count(batch: int | None) -> int:
+    if batch is None:
+        return max(BATCH_SIZES)
+    return max(IMAGES_AT_BATCH_ONE, min(batch, 2 * IMAGES_AT_BATCH_ONE))
