@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import tempfile
@@ -29,8 +30,8 @@ class WorkerProcess:
 
     def __init__(self, python: Path, site: Path) -> None:
         """The process is started. Raises WorkerEndedError when the system cannot start it."""
-        # A file, not a pipe: nobody has to empty it while the worker computes.
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        # A file, not a pipe: nobody has to empty it while the worker computes. Closed by _end.
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # -I -S: only the standard library and `site`; a numpy of the user's own is out of sight.
         command = [str(python), "-I", "-S", "-B", str(WORKER), "--site", str(site.absolute())]
         try:
@@ -43,7 +44,8 @@ class WorkerProcess:
             )
         except OSError as error:
             self._errors.close()
-            raise WorkerEndedError(f"{str(python)!r} does not start: {error}") from error
+            text = f"{str(python)!r} does not start: {error}"
+            raise WorkerEndedError(text) from error
         self._finalizer = weakref.finalize(self, _end, self._process, self._errors)
 
     @property
@@ -69,7 +71,8 @@ class WorkerProcess:
         self, head: Mapping[str, object] | None, arrays: Mapping[str, Tensor], timeout_seconds: float
     ) -> tuple[Head, dict[str, Tensor]]:
         if not self._finalizer.alive:
-            raise WorkerEndedError("the worker process was ended before")
+            text = "the worker process was ended before"
+            raise WorkerEndedError(text)
         expired = threading.Event()
 
         def kill() -> None:
@@ -122,10 +125,8 @@ def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
     """The end of its input asks the worker to stop; one that does not is killed."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            try:
+            with contextlib.suppress(OSError):  # of what was still to be written to a dead worker
                 pipe.close()
-            except OSError:
-                pass  # what was still to be written to a dead worker
     try:
         process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from condmix.runtime.errors import (
-    EngineMissingError,
     EnvironmentMissingError,
     InvalidSettingError,
     ModelUnreadableError,
@@ -164,13 +163,13 @@ class TfliteRuntimeBackend:
         worker, versions = self._start()
         try:
             answer, _ = worker.ask(head, arrays, timeout_seconds=self._timeout_seconds)
-            reason = _one_line(answer) if answer["kind"] == "failed" else None
         except WorkerEndedError as error:
-            answer, reason = {}, str(error)
+            answer = {"kind": "failed", "reason": str(error)}
         try:
-            if reason is not None:
+            if answer["kind"] == "failed":
+                words = f"{ENGINE} {versions[ENGINE]} says: {_one_line(answer)}"
                 next_step = "Check that it is a complete TFLite file whose operators and versions this engine knows."
-                raise ModelUnreadableError(place, f"{ENGINE} {versions[ENGINE]} says: {reason}", next_step)
+                raise ModelUnreadableError(place, words, next_step)
             return TfliteRuntimeSession(
                 worker, answer, place=place, versions=versions, timeout_seconds=self._timeout_seconds
             )

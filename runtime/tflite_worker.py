@@ -12,6 +12,7 @@ answered by `failed` with the engine's words. The end of the input ends the proc
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import struct
@@ -134,11 +135,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     import numpy as np
-    import tflite_runtime
-    import tflite_runtime.interpreter as engine
 
+    engine = importlib.import_module("tflite_runtime.interpreter")
+    package = importlib.import_module("tflite_runtime")
     python = ".".join(map(str, sys.version_info[:3]))
-    versions = {"python": python, "numpy": np.__version__, "tflite-runtime": tflite_runtime.__version__}
+    versions = {"python": python, "numpy": np.__version__, "tflite-runtime": package.__version__}
     write_message(answers, {"kind": "ready", "versions": versions}, {})
     serve(engine, sys.stdin.buffer, answers)
 

@@ -12,13 +12,15 @@ from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.facts import attribute_int, is_op, module_path, only_consumer, static_shape
 from condmix.exporters.named.condconv import is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
+from condmix.exporters.tflite.arithmetic import clip_bounds
 from condmix.exporters.tflite.condconv import condconv
 from condmix.exporters.tflite.emitter import Emitter, nhwc
 from condmix.exporters.tflite.gelu import gelu_end
+from condmix.exporters.tflite.lowering import Unsupported
 from condmix.exporters.tflite.mixconv import mixconv
 from condmix.exporters.tflite.model import Tensor, TfliteModel
 from condmix.exporters.tflite.movement import MOVEMENTS, TO_NHWC, as_nchw
-from condmix.exporters.tflite.operators import OPERATORS, Unsupported, clip_bounds
+from condmix.exporters.tflite.operators import OPERATORS
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, TensorType
 
 METADATA_NAME = "condmix"

@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant_ints, static_shape
 from condmix.exporters.tflite.emitter import Emitter, nhwc
+from condmix.exporters.tflite.lowering import Lowering, Unsupported, axis_of, operand, result_shape
 from condmix.exporters.tflite.model import Tensor
-from condmix.exporters.tflite.operators import Lowering, Unsupported, axis_of, operand, result_shape
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion
 
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)

@@ -1,6 +1,6 @@
 """The text of every --help page. After a change that is meant:
 
-    CONDMIX_REGENERATE_GOLDEN=1 python -m pytest tests/deploy/test_help.py
+    make golden
 
 writes the pages anew; review the difference before it is committed. The layout is that of click 8.5.
 """
@@ -30,7 +30,7 @@ def _page(arguments: list[str]) -> str:
 def test_the_page_is_the_golden_one(name: str) -> None:
     path = GOLDEN / f"help-{name}.txt"
     page = _page(PAGES[name])
-    if os.environ.get("CONDMIX_REGENERATE_GOLDEN"):
+    if os.environ.get("CONDMIX_UPDATE_GOLDEN"):
         path.write_text(page)
     assert page == path.read_text()
 

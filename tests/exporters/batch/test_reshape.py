@@ -85,10 +85,7 @@ def test_places_by_hand(before: tuple[int, ...], axis: int, after: tuple[int, ..
 def reshape_node(*, computed: bool = False) -> ir.Node:
     sketch = Sketch()
     sketch.input("x", (1, 8))
-    if computed:
-        target = sketch.input("target", (3,), element_type=7)
-    else:
-        target = sketch.constant("target", [1, -1, 4])
+    target = sketch.input("target", (3,), element_type=7) if computed else sketch.constant("target", [1, -1, 4])
     sketch.node("Reshape", ["x", target], "y", shape=(1, 2, 4))
     return node_of(sketch.model("y"), "Reshape")
 

@@ -1,0 +1,102 @@
+"""The TFLite files of a network: litert-torch's, ours, and both of its static twin, with what their making took."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from condmix.deploy.bench.litert_environment import Conversion, convert
+from condmix.deploy.bench.subjects import settled_network
+from condmix.deploy.bench.tflite_subjects import Expected, TfliteForm, TfliteSubject
+from condmix.exporters.capture import capture
+from condmix.exporters.tflite.build import build_tflite
+
+CONVERTER = "litert-torch"
+TWIN_CONVERTER = "static twin, litert-torch"
+TWIN = "static twin, condmix"
+
+ReportProgress = Callable[[str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchFile:
+    """One file and the network it was made from.
+
+    capture_seconds, write_seconds: CPU time from the module to the captured graph, and from there to the file, the
+    median of the rounds; for litert-torch all of it is in write_seconds, once.
+    """
+
+    module: nn.Module
+    content: bytes
+    expected: Expected
+    capture_seconds: float | None
+    write_seconds: float
+
+
+def build_files(
+    subject: TfliteSubject, python: Path, size: int, rounds: int, report_progress: ReportProgress
+) -> tuple[dict[str, BenchFile], dict[str, str]]:
+    """All files of a subject by their names in the table, litert-torch's first; and the versions that wrote that one.
+
+    python: the interpreter of the environment with litert-torch. rounds: how often ours are made and timed.
+    Raises ConverterFailedError, CaptureError or NotExportableError.
+    """
+    module = settled_network(subject.network, {}, size)
+    report_progress(f"{subject.network}: converting with litert-torch, about a minute")
+    conversion = convert(python, subject.network, module, size)
+    files = {CONVERTER: _theirs(module, conversion)}
+    report_progress(f"{subject.network}: converting with condmix")
+    files |= _ours(module, size, rounds, subject.forms)
+    if subject.twin is not None:
+        report_progress(f"{subject.twin}: converting with both")
+        twin = settled_network(subject.twin, {}, size)
+        files[TWIN_CONVERTER] = _theirs(twin, convert(python, subject.twin, twin, size))
+        files |= _ours(twin, size, rounds, {TWIN: TfliteForm()})
+    return files, dict(conversion.versions)
+
+
+def _theirs(module: nn.Module, conversion: Conversion) -> BenchFile:
+    return BenchFile(
+        module=module,
+        content=conversion.content,
+        expected=Expected(),
+        capture_seconds=None,
+        write_seconds=conversion.cpu_seconds,
+    )
+
+
+def _ours(module: nn.Module, size: int, rounds: int, forms: Mapping[str, TfliteForm]) -> dict[str, BenchFile]:
+    captured, capture_seconds = _timed(partial(capture, module, (3, size, size)), rounds)
+    files = {}
+    for name, form in forms.items():
+        built, write_seconds = _timed(partial(build_tflite, captured, form.options, {}, _silent), rounds)
+        files[name] = BenchFile(
+            module=module,
+            content=built.content,
+            expected=form.expected,
+            capture_seconds=capture_seconds,
+            write_seconds=write_seconds,
+        )
+    return files
+
+
+def _timed(make: Callable[[], T], rounds: int) -> tuple[T, float]:
+    """What the last of `rounds` calls returned, and the median of their CPU seconds."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.process_time()
+        made = make()
+        seconds.append(time.process_time() - start)
+    return made, statistics.median(seconds)
+
+
+def _silent(_stage: str) -> None:
+    """Stages of a conversion that is being timed are not told."""
