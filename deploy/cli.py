@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from condmix.deploy.errors import missing_package
 from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.interrupts import watched_interrupts
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def run(arguments: Sequence[str], *, program: str) -> int:
         import click
 
         from condmix.deploy.commands import root
+        from condmix.deploy.invocation import Invocation
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("condmix"):
             raise
@@ -33,7 +35,9 @@ def run(arguments: Sequence[str], *, program: str) -> int:
         return ExitCode.MISSING
     command = root.export if program == "condmix-export" else root.condmix
     try:
-        code = command.main(list(arguments), prog_name=program, standalone_mode=False, obj=(program, *arguments))
+        with watched_interrupts() as interrupts:
+            invocation = Invocation(command_line=(program, *arguments), interrupts=interrupts)
+            code = command.main(list(arguments), prog_name=program, standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

@@ -43,7 +43,7 @@ class UnreadableFileError(DeployError):
 def missing_package(error: ModuleNotFoundError) -> str:
     """What to install when that import failed."""
     package = (error.name or "").partition(".")[0]
-    return f"the package {package!r} is not installed, this command needs it: pip install 'condmix[export,train]'"
+    return f"the package {package!r} is not installed, this command needs it: pip install 'condmix[export]'"
 
 
 def _reason(error: OSError) -> str:

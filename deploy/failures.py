@@ -12,6 +12,7 @@ import click
 
 from condmix.deploy.errors import missing_package
 from condmix.deploy.exit_codes import ExitCode, code_of
+from condmix.deploy.invocation import current_invocation
 
 SCHEMA_VERSION = 1
 P = ParamSpec("P")
@@ -31,7 +32,10 @@ def explained(command: Callable[P, ExitCode]) -> Callable[P, None]:
             code = command(*args, **kwargs)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
+        except Exception as error:
+            if current_invocation().interrupts.seen:
+                # A library caught the interruption and failed in its own words.
+                raise click.Abort from error
             code, message = describe(error)
             if context.params.get("verbose"):
                 click.echo(traceback.format_exc(), err=True, nl=False)

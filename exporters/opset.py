@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from condmix.exporters.capture import CAPTURE_OPSET
 from condmix.exporters.errors import NotExportableError
-from condmix.exporters.graph.facts import constant_ints, module_path
+from condmix.exporters.graph.facts import MODULE_KEY, constant_ints, module_path
 from condmix.exporters.graph.splice import remove_unused
 
 _AXES_BECAME_AN_INPUT = (
@@ -42,13 +42,23 @@ def convert_opset(model: ir.Model, opset: int) -> ir.Model:
     if opset == current:
         return model
     if opset > current:
-        proto = ir.to_proto(model)
-        return ir.from_proto(onnx.version_converter.convert_version(proto, opset))
+        return _to_newer(model, opset)
     if current != CAPTURE_OPSET or opset != CAPTURE_OPSET - 1:
         summary = f"opset {opset} is too old for this graph (opset {current}):"
         raise NotExportableError(summary, ("choose --opset 17 or newer",))
     _to_17(model)
     return model
+
+
+def _to_newer(model: ir.Model, opset: int) -> ir.Model:
+    """By ONNX's own converter, which drops the metadata of nodes: they get their module back by their outputs."""
+    paths = {output.name: module_path(node) for node in model.graph for output in node.outputs}
+    converted = ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), opset))
+    for node in converted.graph:
+        path = paths.get(node.outputs[0].name)
+        if path:
+            node.metadata_props[MODULE_KEY] = path
+    return converted
 
 
 def _to_17(model: ir.Model) -> None:

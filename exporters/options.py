@@ -34,7 +34,7 @@ class ExportOptions:
                 _choice("condconv", self.condconv, CONDCONV_CHOICES),
                 _choice("mixconv", self.mixconv, MIXCONV_CHOICES),
                 _choice("stage", self.stage, STAGES),
-                self._contradiction(),
+                *self._contradictions(),
             )
             if problem is not None
         ]
@@ -45,14 +45,20 @@ class ExportOptions:
         """Whether the export goes as far as `stage`."""
         return STAGES.index(stage) <= STAGES.index(self.stage)
 
-    def _contradiction(self) -> str | None:
+    def _contradictions(self) -> list[str]:
+        problems: list[str] = []
         if self.batch is None and self.condconv in ("kernel", "grouped"):
-            return f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto"
-        if self.batch not in (None, 1) and self.condconv == "kernel":
-            return f"--condconv kernel contradicts --batch {self.batch}: use grouped, matmul, experts or auto"
-        if self.stage != "final" and self.batch != 1:
-            return f"--stage {self.stage} is a graph for one image: it contradicts a batch other than 1"
-        return None
+            problems.append(f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto")
+        elif self.batch not in (None, 1) and self.condconv == "kernel":
+            problems.append(f"--condconv kernel contradicts --batch {self.batch}: use grouped, matmul, experts or auto")
+        if self.stage in ("captured", "named", "rewritten") and self.batch != 1:
+            problems.append(f"--stage {self.stage} is a graph for one image: it contradicts a batch other than 1")
+        if self.stage in ("named", "rewritten") and self.opset != DEFAULT_OPSET:
+            problems.append(
+                f"--stage {self.stage} keeps opset {DEFAULT_OPSET}, in which its functions are written: "
+                f"it contradicts --opset {self.opset}"
+            )
+        return problems
 
 
 def _range(name: str, value: int, low: int, high: int) -> str | None:

@@ -8,6 +8,7 @@ import io
 import onnx
 import onnx_ir as ir
 import onnxsim  # type: ignore[import-untyped]
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from condmix.exporters.errors import GraphError
 
@@ -33,4 +34,4 @@ def simplify(model: ir.Model) -> ir.Model:
 
 def _lift_constants(model: ir.Model) -> None:
     """Constants become initializers, so that every later rule sees one form only."""
-    ir.passes.common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)

@@ -66,7 +66,7 @@ def raw() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     try:
         from sklearn import datasets  # type: ignore[import-untyped]
     except ModuleNotFoundError:
-        message = "digits: scikit-learn is not installed, it brings the pictures; pip install 'condmix[train]'"
+        message = "digits: scikit-learn is not installed, it brings the pictures; pip install 'condmix[export]'"
         raise OptionalPackageError(message) from None
     bunch = datasets.load_digits()
     pictures = np.rint(bunch.images * (255 / _BRIGHTEST)).astype(np.uint8)

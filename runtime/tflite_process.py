@@ -87,8 +87,8 @@ class WorkerProcess:
                 write_message(cast(BinaryIO, self._process.stdin), head, arrays)
             return read_message(cast(BinaryIO, self._process.stdout))
         except (EOFError, OSError) as error:
-            text = f"the worker process gave no answer within {timeout_seconds:g} s" if expired.is_set() else None
-            raise WorkerEndedError(text or self._how_it_ended()) from error
+            late = f"the worker process gave no answer within {timeout_seconds:g} s"
+            raise WorkerEndedError(late if expired.is_set() else self._how_it_ended()) from error
         except BaseException:
             # Interrupted in the middle of a message: the pipes can no longer be understood.
             self.close()
@@ -107,7 +107,8 @@ class WorkerProcess:
             how = f"the worker process ended with {_code_text(code)}"
         size_bytes = self._errors.seek(0, 2)
         self._errors.seek(max(0, size_bytes - _ERROR_TAIL_BYTES))
-        words = last_lines(self._errors.read().decode(errors="replace"))
+        lines = self._errors.read().decode(errors="replace").splitlines()
+        words = last_lines("\n".join(line for line in lines if not line.startswith("INFO: ")))
         self.close()
         return f"{how}: {words}"
 

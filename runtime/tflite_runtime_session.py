@@ -180,13 +180,12 @@ class TfliteRuntimeBackend:
     def _start(self) -> tuple[WorkerProcess, dict[str, str]]:
         """A worker that has imported its engine. Raises EnvironmentMissingError with all that is missing."""
         python = self._python or find_python()
-        problems = list(site_problems(self._site))
-        if python is None:
-            problems.insert(0, missing_python())
-        elif self._python is not None and (problem := python_problem(python)) is not None:
-            problems.insert(0, problem)
-        if python is None or problems:
-            raise EnvironmentMissingError(ENGINE, "; ".join(problems), self.install_line)
+        wrong = missing_python() if python is None else python_problem(python)
+        if python is None or wrong is not None:
+            problems = [wrong or "", *site_problems(self._site)]
+            raise EnvironmentMissingError(ENGINE, "; ".join(problems), install_line(self._site))
+        if problems := list(site_problems(self._site)):
+            raise EnvironmentMissingError(ENGINE, "; ".join(problems), install_line(self._site, python))
         try:
             worker = WorkerProcess(python, self._site)
             ready, _ = worker.receive(timeout_seconds=START_SECONDS)

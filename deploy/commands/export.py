@@ -13,6 +13,7 @@ from condmix.deploy.atomic import require_room
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.input_size import RequestedSize
+from condmix.deploy.invocation import current_invocation
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import output_names
 from condmix.deploy.parameters import (
@@ -169,7 +170,7 @@ def export(
             tolerance=replace(Tolerance.for_precision("float32"), relative=tolerance),
             images=images,
             overwrite=overwrite,
-            command_line=click.get_current_context().obj or (),
+            command_line=current_invocation().command_line,
         )
         # Code of the user's own (--factory, --allow-pickle) may print: stdout is for the result.
         with redirect_stdout(sys.stderr):

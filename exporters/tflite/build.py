@@ -17,6 +17,7 @@ from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixco
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerKind, LayerRecord, with_forms
 from condmix.exporters.tflite.convolution import MOST_TAPS
+from condmix.exporters.tflite.half import store_half
 from condmix.exporters.tflite.lower_graph import LoweredGraph, lower_graph
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.tflite.write import LARGEST_FILE, write_model
@@ -52,11 +53,15 @@ def build_tflite(
     layers = _layer_records(model, options)
     generalise(model, BatchAxis(size=options.batch))
     _refuse_oversize(model)
-    lowered = _lowered(model, options, metadata, options.experts)
-    exact = None if options.experts == "float32" else write_model(_lowered(model, options, metadata, "float32").model)
+    # Under --precision float16 the banks are halved with all other weights.
+    bank = "float32" if options.bank == options.precision else options.bank
+    lowered = _lowered(model, options, metadata, bank)
+    exact = None
+    if options.tolerance_name != "float32":
+        exact = write_model(_lowered(model, options, metadata, "float32").model)
     built = prepared.built
     return TfliteBuild(
-        content=write_model(lowered.model),
+        content=write_model(store_half(lowered.model) if options.precision == "float16" else lowered.model),
         exact_content=exact,
         shared=replace(built, layers=with_forms(built.layers, layers, built.steps)),
         tensor_of_value=lowered.tensor_of_value,
@@ -81,7 +86,9 @@ def _refuse_oversize(model: ir.Model) -> None:
     )
     if stored > LARGEST_FILE:
         summary = f"the weights take {stored / 1e9:.1f} GB: a TFLite file holds at most 2 GB;"
-        raise NotExportableError(summary, ("store the experts smaller (--experts float16 or int8), or export ONNX",))
+        raise NotExportableError(
+            summary, ("store the weights smaller (--precision float16, --experts int8), or export ONNX",)
+        )
 
 
 def _layer_records(model: ir.Model, options: TfliteOptions) -> tuple[LayerRecord, ...]:
@@ -111,10 +118,10 @@ def _condconv_record(layer: CondConvLayer, options: TfliteOptions) -> LayerRecor
         kind=LayerKind.COND_CONV,
         recognised=True,
         form=form,
-        why=why if options.experts == "float32" else f"{why}; experts stored as {options.experts}",
+        why=why if options.bank == "float32" else f"{why}; experts stored as {options.bank}",
         details=layer.details(),
         multiply_adds=multiply_adds,
-        weight_bytes=BANK_BYTES[options.experts] * int(layer.experts_eoihw.size) + others,
+        weight_bytes=BANK_BYTES[options.bank] * int(layer.experts_eoihw.size) + others,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from condmix.exporters.errors import OptionsError
 
 EXPERT_BANKS = ("float32", "float16", "int8")
+PRECISIONS = ("float32", "float16")
 LAYOUTS = ("nhwc", "nchw")
 TFLITE_CONDCONV_CHOICES = ("auto", "experts")
 
@@ -17,8 +18,10 @@ class TfliteOptions:
 
     batch: int = 1
     """Images a call; fixed, for TFLite writes shapes into the file."""
-    experts: str = "float32"
-    """How the expert banks of CondConv are stored; the arithmetic stays float32."""
+    precision: str = "float32"
+    """How all weights are stored; the arithmetic stays float32."""
+    experts: str | None = None
+    """How the expert banks of CondConv are stored, where that differs from `precision`."""
     layout: str = "nhwc"
     """Of the input images."""
     condconv: str = "auto"
@@ -28,7 +31,8 @@ class TfliteOptions:
         problems = [
             f"{name} is '{value}': expected one of {', '.join(choices)}"
             for name, value, choices in (
-                ("experts", self.experts, EXPERT_BANKS),
+                ("precision", self.precision, PRECISIONS),
+                ("experts", self.bank, EXPERT_BANKS),
                 ("layout", self.layout, LAYOUTS),
                 ("condconv", self.condconv, TFLITE_CONDCONV_CHOICES),
             )
@@ -36,9 +40,23 @@ class TfliteOptions:
         ]
         if self.batch < 1:
             problems.append(f"batch is {self.batch}: expected at least 1")
-        if self.condconv == "experts" and self.experts != "float32":
+        if self.condconv == "experts" and self.experts is not None:
             problems.append(
                 f"condconv experts has no bank to store as {self.experts}: every expert is a convolution of its own"
             )
+        if self.precision == "float16" and self.experts == "float32":
+            problems.append("precision float16 stores all weights so: it contradicts experts float32")
         if problems:
             raise OptionsError("; ".join(problems))
+
+    @property
+    def bank(self) -> str:
+        """How expert banks are stored in the end."""
+        return self.precision if self.experts is None else self.experts
+
+    @property
+    def tolerance_name(self) -> str:
+        """The named tolerance (condmix.runtime.tolerance) that a file with these weights is held to."""
+        if self.bank == "int8":
+            return "int8_experts"
+        return "float32" if self.precision == self.bank == "float32" else "float16_experts"

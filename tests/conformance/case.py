@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from condmix.exporters.options import ExportOptions
 from torch import nn
+
+from condmix.exporters.options import ExportOptions
 
 
 @dataclass(frozen=True, kw_only=True)

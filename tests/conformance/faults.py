@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 import onnx
+
 from condmix.exporters.build import Build
 from condmix.exporters.named.condconv import DOMAIN
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord
 from condmix.exporters.verify.records import Verification
-
 from tests.conformance.case import ConformanceCase
 from tests.conformance.proof import Attempt, Proof
 
@@ -20,7 +20,6 @@ WIDEST_LIMIT = 1e-4
 
 STAGES = ("captured", "named", "rewritten", "final")
 STANDARD_DOMAINS = ("", "ai.onnx")
-
 
 
 def faults(proof: Proof) -> list[str]:

@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from condmix.exporters.build import Build, build_from
 from condmix.exporters.capture import capture
 from condmix.exporters.errors import NotExportableError
-from condmix.exporters.options import ExportOptions
-from condmix.exporters.verify import verify
+from condmix.exporters.verify.evidence import Evidence, gather
 from condmix.exporters.verify.records import Verification
+from condmix.exporters.verify.verify import verify_onnx
 from condmix.runtime.batch_report import BatchProperty
 from condmix.runtime.parity_report import ParityReport
 from condmix.runtime.tolerance import Tolerance
-
-from tests.conformance.case import ConformanceCase, Export
+from tests.conformance.case import ANY_BATCH, ConformanceCase, Export
 
 TOLERANCE = Tolerance.for_precision("float32")
+
+
+def _silent(_stage: str) -> None:
+    """Nobody is watching."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,37 +68,33 @@ class Proof:
         return self.attempts[1]
 
 
-def prove(case: ConformanceCase, report_progress: Callable[[str], None] = lambda _: None) -> Proof:
+def prove(case: ConformanceCase, report_progress: Callable[[str], None] = _silent) -> Proof:
     """Build the network, capture it once, and export and verify it in all builds of the case."""
+    report_progress("build the network")
     network = case.build()
     report_progress("capture")
     captured = capture(network, case.input_size)
+    evidence: Evidence | None = None
     attempts: list[Attempt] = []
     for export in case.exports:
         report_progress(export.label)
+        batch = export.options.batch
         try:
-            built = build_from(captured, export.options, {}, lambda _: None)
+            built = build_from(captured, export.options, {}, _silent)
         except NotExportableError as error:
             attempts.append(Attempt(export=export, refusal=str(error)))
             continue
-        # The stages before the last are those of the first build: verified there, and again they cost time only.
-        checked = replace(built, stages=(built.stages[0], built.final)) if attempts else built
-        verification = verify(
-            checked,
-            network,
-            case.input_size,
-            batch=export.options.batch,
-            tolerance=TOLERANCE,
-            images=None,
-            report_progress=lambda _: None,
-        )
+        if evidence is None:
+            # As many images as the largest batch needs: they serve every build, and PyTorch runs once.
+            evidence = gather(
+                built, network, case.input_size, batch=ANY_BATCH.batch, images=None, report_progress=_silent
+            )
+        else:
+            # The stages before the last are those of the first build, which was verified there.
+            built = replace(built, stages=(built.final,))
+        verification = verify_onnx(built, evidence, batch=batch, tolerance=TOLERANCE, report_progress=_silent)
         attempts.append(Attempt(export=export, build=built, verification=verification))
     return Proof(case=case, attempts=tuple(attempts))
-
-
-def final_options(proof: Proof) -> tuple[ExportOptions, ...]:
-    """The options of every build that led to a file."""
-    return tuple(attempt.export.options for attempt in proof.attempts if attempt.build is not None)
 
 
 def _excess(report: ParityReport) -> tuple[int, float]:

@@ -84,7 +84,7 @@ def test_without_click_the_door_says_what_to_install() -> None:
     ran = subprocess.run([sys.executable, "-c", code, "zoo"], capture_output=True, text=True, check=False)
     assert ran.returncode == 8
     assert ran.stderr == (
-        "condmix: the package 'click' is not installed, this command needs it: pip install 'condmix[export,train]'\n"
+        "condmix: the package 'click' is not installed, this command needs it: pip install 'condmix[export]'\n"
     )
 
 
@@ -129,6 +129,25 @@ def test_an_interruption_is_code_130_and_leaves_nothing(
     assert "interrupted; nothing was written" in ran.err
     assert files_in(tmp_path) == {"a.onnx"}
     assert (tmp_path / "a.onnx").read_bytes() == b"old"
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interruption_that_a_library_swallows_is_one_too(
+    condmix: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from condmix.deploy import pipeline
+    from condmix.exporters.errors import CaptureError
+
+    def swallow(*_arguments: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            message = "something else"
+            raise CaptureError(message) from None
+
+    monkeypatch.setattr(pipeline, "build", swallow)
+    assert condmix("export", weights, "-o", tmp_path).code == 130
+    assert condmix("export", tmp_path / "absent.pt").code == 3
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:

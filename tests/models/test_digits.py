@@ -61,5 +61,5 @@ def test_without_scikit_learn(monkeypatch):
     with pytest.raises(OptionalPackageError) as caught:
         digits.load()
     assert str(caught.value) == (
-        "digits: scikit-learn is not installed, it brings the pictures; pip install 'condmix[train]'"
+        "digits: scikit-learn is not installed, it brings the pictures; pip install 'condmix[export]'"
     )

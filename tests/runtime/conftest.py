@@ -1,11 +1,18 @@
 """Small ONNX files, right and wrong, for the tests of this folder."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from condmix.runtime import tflite_environment
+from condmix.runtime.errors import EnvironmentMissingError
+from condmix.runtime.tflite_runtime_session import prepare
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from tests.runtime.tflite_sites import make_stand_in
 
 CLASSES = 5
 IMAGE_CHW = (3, 6, 6)
@@ -97,3 +104,24 @@ class ConvNet:
 @pytest.fixture(scope="session")
 def conv_net() -> ConvNet:
     return ConvNet()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package folder that behaves as tflite-runtime does, whatever Python runs the tests."""
+    newest = max(tflite_environment.NEWEST_PYTHON, sys.version_info[:2])
+    monkeypatch.setattr(tflite_environment, "NEWEST_PYTHON", newest)
+    return make_stand_in(tmp_path / "stand in")
+
+
+@pytest.fixture(scope="session")
+def tflite_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real tflite-runtime, installed once; without a Python for it or a registry its tests are skipped."""
+    site = tmp_path_factory.mktemp("tflite") / "site"
+    try:
+        prepare(site)
+    except EnvironmentMissingError as error:
+        if "it was installed but does not work" in str(error):
+            raise
+        pytest.skip(f"tflite-runtime cannot be installed here: {error}")
+    return site

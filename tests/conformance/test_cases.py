@@ -1,0 +1,71 @@
+"""Cases x stages: every network exports as expected, and every stage of every build computes what PyTorch computes."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from condmix.models import zoo
+from tests.conformance.case import ConformanceCase
+from tests.conformance.cases import CASES, DYNAMIC_REFUSED, MORE_EXPORTS, QUICK
+from tests.conformance.faults import faults
+from tests.conformance.proof import prove
+from tests.foreign.cases import FOREIGN_CASES
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks lose time to a second thread; the setting before is restored."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_every_network_of_the_zoo_and_every_foreign_style_is_a_case() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
+    assert {case.name for case in CASES if case.source == "zoo"} == set(zoo.names())
+    foreign = [case.name for case in FOREIGN_CASES]
+    assert set(foreign) <= set(names)
+    assert len(foreign) == 52
+    assert sum(name.startswith("timm:") for name in names) == 14
+    for mentioned in (MORE_EXPORTS, DYNAMIC_REFUSED, QUICK):
+        assert set(mentioned) <= set(names)
+
+
+def test_every_form_is_forced_at_every_batch_it_serves() -> None:
+    forced = {
+        (name, getattr(options, name), options.batch)
+        for case in CASES
+        for options in (export.options for export in case.exports if not export.refused)
+        for name in ("condconv", "mixconv")
+    }
+    assert {
+        ("condconv", "kernel", 1),
+        ("condconv", "grouped", 1),
+        ("condconv", "grouped", 3),
+        ("condconv", "matmul", 1),
+        ("condconv", "matmul", 3),
+        ("condconv", "experts", 1),
+        ("condconv", "experts", None),
+        ("mixconv", "parallel", 1),
+        ("mixconv", "parallel", None),
+        ("mixconv", "hoisted", 1),
+        ("mixconv", "hoisted", None),
+        ("mixconv", "merged", 1),
+        ("mixconv", "merged", None),
+    } <= forced
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name, marks=() if case.quick else pytest.mark.slow) for case in CASES]
+)
+def test_a_network_exports_as_expected_and_every_stage_holds(case: ConformanceCase) -> None:
+    """One test a network, because the capture is the costly part and serves all builds."""
+    if case.needs is not None and importlib.util.find_spec(case.needs) is None:
+        pytest.skip(f"{case.name} needs the optional package {case.needs}, which is not installed")
+    assert faults(prove(case)) == []
