@@ -73,11 +73,11 @@ class WorkerProcess:
         if not self._finalizer.alive:
             text = "the worker process was ended before"
             raise WorkerEndedError(text)
-        expired = threading.Event()
+        expired, process = threading.Event(), self._process
 
-        def kill() -> None:
+        def kill() -> None:  # knows the process, not the worker object: a timer must not keep that alive
             expired.set()
-            self._process.kill()  # wakes whoever waits on its pipes
+            process.kill()  # wakes whoever waits on its pipes
 
         timer = threading.Timer(timeout_seconds, kill)
         timer.daemon = True

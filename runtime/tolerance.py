@@ -88,7 +88,7 @@ class Tolerance:
 
     @classmethod
     def for_precision(cls, precision: str) -> Tolerance:
-        """The named tolerance of an arithmetic: `float32`, `float64` for rewrites checked unrounded, `float16_experts`
+        """The named tolerance of an arithmetic: `float32`, `float64` for rewrites checked unrounded, `float16_weights`
         and `int8_experts` for float32 arithmetic with rounded expert banks.
 
         int8 has none: how far it may be off depends on the network, and the accuracy guard decides.
@@ -143,9 +143,9 @@ class Tolerance:
 _LADDER = {
     "float32": Tolerance(relative=2e-5, absolute=1e-7, own_error_multiple=4.0),
     # PyTorch's float32 error says nothing about a float64 result: never widened.
-    # Experts rounded to 11 or 8 bits change the kernels themselves; measured on untrained full-size networks:
-    # 6e-4 and 3e-2 of the largest logit. The same file with float32 experts is held to float32 beside them.
-    "float16_experts": Tolerance(relative=2e-3, absolute=1e-7, own_error_multiple=4.0),
+    # Weights rounded to 11 bits, experts to 8, change the kernels themselves; measured on untrained networks: up to
+    # 1.2e-3 and 3e-2 of the largest logit. The same file with float32 weights is held to float32 beside them.
+    "float16_weights": Tolerance(relative=5e-3, absolute=1e-7, own_error_multiple=4.0),
     "int8_experts": Tolerance(relative=5e-2, absolute=1e-7, own_error_multiple=4.0),
     "float64": Tolerance(relative=1e-12, absolute=1e-15, own_error_multiple=0.0),
 }

@@ -59,4 +59,4 @@ class TfliteOptions:
         """The named tolerance (condmix.runtime.tolerance) that a file with these weights is held to."""
         if self.bank == "int8":
             return "int8_experts"
-        return "float32" if self.precision == self.bank == "float32" else "float16_experts"
+        return "float32" if self.precision == self.bank == "float32" else "float16_weights"

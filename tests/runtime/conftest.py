@@ -1,4 +1,4 @@
-"""Small ONNX files, right and wrong, for the tests of this folder."""
+"""Small ONNX files, right and wrong, and package folders of tflite-runtime, for the tests of this folder."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
 from condmix.runtime import tflite_environment
 from condmix.runtime.errors import EnvironmentMissingError
 from condmix.runtime.tflite_runtime_session import prepare
-from onnx import NodeProto, TensorProto, helper, numpy_helper
-
 from tests.runtime.tflite_sites import make_stand_in
 
 CLASSES = 5

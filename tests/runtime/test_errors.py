@@ -6,11 +6,7 @@ from condmix.runtime import errors
 
 
 def test_every_error_derives_from_the_one_base_and_from_a_builtin():
-    found = [
-        value
-        for value in vars(errors).values()
-        if inspect.isclass(value) and value.__module__ == errors.__name__
-    ]
+    found = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
     assert len(found) >= 7
     for error in found:
         assert issubclass(error, errors.InferenceError)
@@ -31,6 +27,20 @@ def test_a_missing_engine_carries_the_line_that_installs_it():
         "the engine 'onnxruntime' cannot be used: No module named 'onnxruntime'. "
         'Install it with: pip install "condmix[onnxruntime]"'
     )
+
+
+def test_a_missing_environment_carries_the_line_that_builds_it():
+    error = errors.EnvironmentMissingError("tflite-runtime", "there is no folder 'site'", "pip install --target site x")
+    assert isinstance(error, errors.EngineMissingError)
+    assert (error.engine, error.install_line) == ("tflite-runtime", "pip install --target site x")
+    assert str(error) == (
+        "the engine 'tflite-runtime' cannot be used: there is no folder 'site'. "
+        "Install it with: pip install --target site x"
+    )
+
+
+def test_an_engine_s_words_become_one_line():
+    assert errors.one_line(ValueError(" first\n\tsecond. ")) == "first second"
 
 
 def test_problems_are_listed_one_a_line():

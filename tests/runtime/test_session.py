@@ -3,8 +3,10 @@
 import inspect
 
 import pytest
+from condmix.runtime.litert_session import LiteRtBackend, LiteRtSession
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
 from condmix.runtime.session import Backend, Session
+from condmix.runtime.tflite_runtime_session import TfliteRuntimeBackend, TfliteRuntimeSession
 
 
 def missing_members(adapter: type, protocol: type) -> list[str]:
@@ -29,7 +31,15 @@ def missing_members(adapter: type, protocol: type) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("adapter", "protocol"), [(OnnxRuntimeBackend, Backend), (OnnxRuntimeSession, Session)]
+    ("adapter", "protocol"),
+    [
+        (OnnxRuntimeBackend, Backend),
+        (OnnxRuntimeSession, Session),
+        (LiteRtBackend, Backend),
+        (LiteRtSession, Session),
+        (TfliteRuntimeBackend, Backend),
+        (TfliteRuntimeSession, Session),
+    ],
 )
 def test_adapters_conform(adapter: type, protocol: type):
     assert [name for name in vars(protocol) if not name.startswith("_")] != []

@@ -90,7 +90,7 @@ def test_installing_hands_pip_that_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "timeout_seconds", "reason"),
     [
-        ("echo ERROR: No matching distribution >&2; exit 1", 30, "could not install it: ERROR: No matching distribution"),
+        ("echo ERROR: No matching wheel >&2; exit 1", 30, "pip could not install it: ERROR: No matching wheel"),
         ("exec sleep 30", 0.2, "pip had not finished after 0.2 s"),
     ],
 )

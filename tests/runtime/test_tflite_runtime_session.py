@@ -96,7 +96,7 @@ def test_a_run_without_end_fails_in_time(stand_in: Path):
 
 
 def test_unreadable_files(backend: TfliteRuntimeBackend, tmp_path: Path):
-    with pytest.raises(ModelUnreadableError, match=r"tflite-runtime 2\.14\.0 says: The model is not a valid Flatbuffer"):
+    with pytest.raises(ModelUnreadableError, match=r"tflite-runtime 2\.14\.0 says: The model is not a valid Flat"):
         backend.open(b"this is no flatbuffer", threads=1)
     with pytest.raises(ModelUnreadableError, match=r"no.tflite' cannot be opened: there is no such file\."):
         backend.open(tmp_path / "no.tflite", threads=1)

@@ -25,7 +25,7 @@ def test_a_precision_without_a_tolerance_is_refused(name: str):
     with pytest.raises(InvalidSettingError) as caught:
         Tolerance.for_precision(name)
     assert caught.value.problems == (
-        f"no tolerance is named '{name}', known are 'float32', 'float16_experts', 'int8_experts', 'float64': "
+        f"no tolerance is named '{name}', known are 'float32', 'float16_weights', 'int8_experts', 'float64': "
         "give Tolerance(relative=..., absolute=..., own_error_multiple=...)",
     )
 
