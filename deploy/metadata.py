@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from condmix.deploy.minimum_runtime import minimum_runtime
 from condmix.exporters.options import ExportOptions
+from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.tolerance import Tolerance
 
@@ -26,20 +27,43 @@ def size_text(input_size: tuple[int, int, int], batch: int | None) -> str:
 def metadata_of(
     network: LoadedNetwork, options: ExportOptions, tolerance: Tolerance, ir_version: int
 ) -> Mapping[str, str]:
-    """The metadata properties of the file; records are JSON. Neither times nor paths are in it."""
-    entries: dict[str, object] = {
+    """The metadata properties of an ONNX file; records are JSON. Neither times nor paths are in it."""
+    return _as_text(
+        {
+            **_of_any_file(network, options.batch, tolerance),
+            "minimum_runtime": minimum_runtime(ir_version, options.opset),
+            "created_by_options": asdict(options),
+        }
+    )
+
+
+def tflite_metadata_of(network: LoadedNetwork, options: TfliteOptions, tolerance: Tolerance) -> Mapping[str, str]:
+    """The same of a TFLite file, with the layout of its input, which the format itself cannot say."""
+    return _as_text(
+        {
+            **_of_any_file(network, options.batch, tolerance),
+            "input_layout": options.layout.upper(),
+            "created_by_options": asdict(options),
+        }
+    )
+
+
+def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance) -> dict[str, object]:
+    return {
         "condmix_version": condmix_version(),
         "architecture": network.architecture,
         "settings": dict(network.settings),
         "source_file": None if network.source is None else network.source.name,
         "source_sha256": network.source_sha256,
-        "input_size": size_text(network.input_size, options.batch),
+        "input_size": size_text(network.input_size, batch),
         "preprocessing": network.preprocessing.to_dict(),
         "class_names": None if network.class_names is None else list(network.class_names),
         "tolerance": tolerance.to_dict(),
-        "minimum_runtime": minimum_runtime(ir_version, options.opset),
-        "created_by_options": asdict(options),
     }
+
+
+def _as_text(entries: Mapping[str, object]) -> Mapping[str, str]:
+    """What nobody knows is left out."""
     return {
         key: value if isinstance(value, str) else _json(value) for key, value in entries.items() if value is not None
     }

@@ -1,62 +1,88 @@
-"""Where an export writes: the file and its record, and the names it takes instead when parity fails."""
+"""Where an export writes: its files and their record, and the names they take instead when parity fails."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from condmix.deploy.errors import PlanError
+from condmix.deploy.format_choices import ONNX, TFLITE, FormatChoices
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.tflite.options import TfliteOptions
 
 RECORD_SUFFIX = ".condmix.json"
+REJECTED = ".rejected"
 _WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors"})
+_STAGE_MARKS = (".named", ".rewritten")
+_PRECISION_MARKS = ("_int8experts", "_float16experts", "_float16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputNames:
-    """The four names one export may write to; never more than two of them are used."""
+    """The names one export may write to: a file of each format, or its rejected twin, and one record.
 
-    model: Path
+    The record has its rejected name only when no file was accepted.
+    """
+
+    models: Mapping[str, Path]
+    """Format -> file."""
     record: Path
-    rejected_model: Path
-    rejected_record: Path
+
+    def rejected_model(self, format_name: str) -> Path:
+        """The name of a file that failed."""
+        return _rejected(self.models[format_name], f".{format_name}")
+
+    @property
+    def rejected_record(self) -> Path:
+        """The record's name when every file failed."""
+        return _rejected(self.record, RECORD_SUFFIX)
 
     @property
     def all(self) -> tuple[Path, ...]:
         """Every name, the wanted ones first."""
-        return self.model, self.record, self.rejected_model, self.rejected_record
+        rejected = (self.rejected_model(format_name) for format_name in self.models)
+        return *self.models.values(), self.record, *rejected, self.rejected_record
 
 
-def output_names(source: Path, output: Path | None, stage: str) -> OutputNames:
+def output_names(source: Path, output: Path | None, choices: FormatChoices) -> OutputNames:
     """The names for `source` (a weights file) and `output` as typed: a file, a folder, or nothing.
 
-    A stage before the last shows in the default name. Raises PlanError for a name that is not .onnx, or that
-    is the source itself.
+    A stage before the last and rounded weights show in the default names. Of several formats, `output` names the file
+    of one and the others lie beside it.
+    Raises PlanError for a name that ends in none of the formats, or that is the source itself.
     """
-    marked = "" if stage == "final" else f".{stage}"
-    default_name = f"{weights_stem(source)}{marked}.onnx"
-    model = source.with_name(default_name) if output is None else output
+    marks = _marks(choices)
+    folder, stem, typed = source.parent, weights_stem(source), None
     if output is not None and output.is_dir():
-        model = output / default_name
-    problems = []
-    if model.suffix != ".onnx" or model.name == ".onnx":
-        problems.append(f"{model} does not end in .onnx: --format onnx writes NAME.onnx and NAME{RECORD_SUFFIX}")
-    if model.absolute() == source.absolute():
-        problems.append(f"{model} is the weights file itself: choose another name")
+        folder = output
+    elif output is not None:
+        typed = next((name for name in marks if output.suffix == f".{name}" and output.name != f".{name}"), None)
+        folder, stem = output.parent, output.name if typed is None else output.name.removesuffix(f".{typed}")
+        if typed is None:
+            summary = "the output (-o) cannot be used:"
+            raise PlanError(summary, [_wrong_suffix(output, list(marks))])
+    models = {
+        name: folder / (f"{stem}.{name}" if name == typed else f"{stem}{mark}.{name}") for name, mark in marks.items()
+    }
+    problems = [
+        f"{model} is the weights file itself: choose another name"
+        for model in models.values()
+        if model.absolute() == source.absolute()
+    ]
     if problems:
         summary = "the output (-o) cannot be used:"
         raise PlanError(summary, problems)
-    stem = model.name.removesuffix(".onnx")
-    return OutputNames(
-        model=model,
-        record=model.with_name(f"{stem}{RECORD_SUFFIX}"),
-        rejected_model=model.with_name(f"{stem}.rejected.onnx"),
-        rejected_record=model.with_name(f"{stem}.rejected{RECORD_SUFFIX}"),
-    )
+    alone = next(iter(models.values()))
+    record_stem = stem if len(models) > 1 else alone.name.removesuffix(alone.suffix)
+    return OutputNames(models=models, record=folder / f"{record_stem}{RECORD_SUFFIX}")
 
 
-def record_beside(model: Path) -> Path:
-    """Where the record of an exported file lies."""
-    return model.with_name(f"{model.name.removesuffix('.onnx')}{RECORD_SUFFIX}")
+def records_beside(model: Path) -> tuple[Path, ...]:
+    """Where the record of an exported file may lie, likeliest first: its own, or one it shares with another format."""
+    stem = model.name.removesuffix(model.suffix)
+    names = dict.fromkeys(_record_stems(stem))
+    return tuple(model.with_name(f"{name}{RECORD_SUFFIX}") for name in names)
 
 
 def weights_stem(source: Path) -> str:
@@ -65,3 +91,44 @@ def weights_stem(source: Path) -> str:
     while name.suffix.lower() in _WEIGHTS_SUFFIXES and name.stem:
         name = Path(name.stem)
     return name.name
+
+
+def _marks(choices: FormatChoices) -> dict[str, str]:
+    """Format -> what its default name carries beyond the stem."""
+    marks = {}
+    if choices.onnx is not None:
+        marks[ONNX] = _stage_mark(choices.onnx)
+    if choices.tflite is not None:
+        marks[TFLITE] = _precision_mark(choices.tflite)
+    return marks
+
+
+def _stage_mark(options: ExportOptions) -> str:
+    return "" if options.stage == "final" else f".{options.stage}"
+
+
+def _precision_mark(options: TfliteOptions) -> str:
+    weights = "" if options.precision == "float32" else f"_{options.precision}"
+    return weights if options.bank == options.precision else f"{weights}_{options.bank}experts"
+
+
+def _wrong_suffix(output: Path, formats: list[str]) -> str:
+    suffixes = " or ".join(f".{name}" for name in formats)
+    written = ", ".join(f"NAME.{name}" for name in formats)
+    return f"{output} does not end in {suffixes}: --format {','.join(formats)} writes {written} and NAME{RECORD_SUFFIX}"
+
+
+def _rejected(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name.removesuffix(suffix)}{REJECTED}{suffix}")
+
+
+def _record_stems(stem: str) -> Iterator[str]:
+    yield stem
+    accepted = stem.removesuffix(REJECTED)
+    for mark in (*_STAGE_MARKS, *_PRECISION_MARKS):
+        # With int8 experts beside float16 weights there are two marks.
+        accepted = accepted.removesuffix(mark)
+    yield stem.removesuffix(REJECTED)
+    yield accepted
+    if stem.endswith(REJECTED):
+        yield f"{accepted}{REJECTED}"

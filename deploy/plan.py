@@ -5,20 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from condmix.deploy.errors import PlanError
+from condmix.deploy.format_choices import FormatChoices
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import OutputNames
-from condmix.exporters.options import ExportOptions
-from condmix.runtime.tolerance import Tolerance
+from condmix.deploy.tolerances import Tolerances
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One export to ONNX. `command_line` goes into the record as it was typed."""
+    """One export to one format or several. `command_line` goes into the record as it was typed.
+
+    Raises PlanError without any format, or when the formats disagree about the batch.
+    """
 
     loading: Loading
     output: OutputNames
-    options: ExportOptions
-    tolerance: Tolerance
+    choices: FormatChoices
+    tolerances: Tolerances
     images: Path | None
     overwrite: bool
     command_line: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        batches = {options.batch for options in (self.choices.onnx, self.choices.tflite) if options is not None}
+        if len(batches) != 1:
+            found = ", ".join(sorted(map(str, batches))) or "none"
+            summary = "an export writes at least one format, and all formats for one batch:"
+            raise PlanError(summary, [f"found these batches: {found}"])
+
+    @property
+    def batch(self) -> int | None:
+        """Images a call, None for any number."""
+        if self.choices.onnx is not None:
+            return self.choices.onnx.batch
+        assert self.choices.tflite is not None
+        return self.choices.tflite.batch

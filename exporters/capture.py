@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
+import io
+import logging
+import re
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -20,6 +25,7 @@ CAPTURE_OPSET = 18
 """The oldest operator set torch's dynamo exporter writes; older and newer files are converted at the end."""
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
+_TERMINAL_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +54,7 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
     # The exporter moves parameters into the program: a copy keeps the caller's module as it was.
     network = copy.deepcopy(module).eval()
     try:
-        with warnings.catch_warnings():
-            # torch's own export code warns about its tree utilities; nothing a user could act on.
-            warnings.simplefilter("ignore")
+        with _quiet():
             program = torch.onnx.export(
                 network,
                 (example,),
@@ -78,17 +82,30 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
     return Captured(model=simplified, taps=tuple(tap for tap in taps if tap.value_name in present))
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Within the context torch does not warn about itself, log tracebacks or print listings: our error says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    nowhere = io.StringIO()
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _explain(error: Exception, input_size: tuple[int, int, int]) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [error]
-    while causes[-1].__cause__ is not None and isinstance(causes[-1].__cause__, Exception):
-        causes.append(causes[-1].__cause__)
-    root = str(causes[-1]).strip().splitlines()
-    shown = [*lines[:3], *(root[:3] if len(causes) > 1 else [])]
+    """What torch says of the innermost cause; its outer errors are advice on changing torch."""
+    cause = error
+    while isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    lines = [line.strip() for line in _TERMINAL_COLOUR.sub("", str(cause)).splitlines() if line.strip()]
     return (
         f"torch could not capture the network at batch 1, input {input_size}: expected a network that runs on one "
         "image and whose control flow does not depend on its values; found:\n    "
-        + "\n    ".join(dict.fromkeys(shown))
+        + "\n    ".join(lines[:3] or [type(cause).__name__])
         + "\n  Try the forward pass on one image of that size, or give the size it was trained at (--input-size)."
     )
 

@@ -51,13 +51,16 @@ def _name_nodes(graph: ir.Graph) -> None:
     """Every node gets `<module path>/<operator>`, numbered where a module has several of a kind."""
     stems = [_stem(node) for node in graph]
     totals = Counter(stems)
+    # A role may end in a number itself ("tap_0_1"): runtimes refuse two nodes of one name.
+    taken = {stem for stem, total in totals.items() if total == 1}
     seen: Counter[str] = Counter()
     for node, stem in zip(graph, stems, strict=True):
-        if totals[stem] == 1:
-            node.name = stem
-        else:
-            node.name = f"{stem}_{seen[stem]}"
-            seen[stem] += 1
+        name = stem
+        if totals[stem] > 1:
+            while (name := f"{stem}_{seen[stem]}") in taken:
+                seen[stem] += 1
+            taken.add(name)
+        node.name = name
 
 
 def _stem(node: ir.Node) -> str:

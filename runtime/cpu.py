@@ -12,7 +12,7 @@ from condmix.runtime.errors import InvalidSettingError
 
 SCHEMA_VERSION = 1
 CPUINFO = Path("/proc/cpuinfo")
-_VERSIONED_PACKAGES = ("numpy", "onnxruntime")
+_VERSIONED_PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert")
 
 # The kernel's word for a feature -> the name under which engines speak of it. The order is that of reports.
 _FEATURE_NAMES = {

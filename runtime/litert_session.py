@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast
@@ -123,9 +125,10 @@ class LiteRtSession:
     def tensor_names(self) -> tuple[str, ...]:
         """The names under which `tensor` reads: the inputs, then what the operators write, in running order.
 
-        Constants and tensors whose name is empty or carried by another tensor too are not among them.
+        Constants, what is computed from constants alone, and tensors whose name is empty or carried by another tensor
+        too are not among them.
         """
-        return tuple(self._inner_numbers())
+        return tuple(self._inner_numbers)
 
     def tensor(self, name: str) -> Tensor:
         """The value that an input or inner tensor had in the last run, as an array of its own.
@@ -133,7 +136,7 @@ class LiteRtSession:
         Raises InvalidSettingError when the session does not preserve tensors, has not run, does not know the
         name or when the engine never stored that tensor.
         """
-        numbers = self._inner_numbers()
+        numbers = self._inner_numbers
         problems = []
         if not self._preserves_tensors:
             problems.append("this session keeps no inner tensors: open the file with preserve_all_tensors=True")
@@ -160,15 +163,18 @@ class LiteRtSession:
             for node in self._interpreter._get_ops_details()
         )
 
+    @cached_property
     def _inner_numbers(self) -> dict[str, int]:
+        """Name -> number of what `tensor` reads."""
         names = {details["index"]: details["name"] for details in self._interpreter.get_tensor_details()}
-        all_names = list(names.values())
-        written = [number for node in self.nodes() if not node.is_delegate for number in node.outputs]
-        return {
-            names[number]: number
-            for number in dict.fromkeys((*self._input_numbers.values(), *written))
-            if number in names and names[number] and all_names.count(names[number]) == 1
-        }
+        carriers = Counter(names.values())
+        # An engine may fold what depends on no input (weights stored rounded, say) and never fill its tensor.
+        varying = dict.fromkeys(self._input_numbers.values())
+        for node in self.nodes():
+            if not node.is_delegate and not varying.keys().isdisjoint(node.inputs):
+                varying.update(dict.fromkeys(node.outputs))
+        named = {number: names.get(number, "") for number in varying}
+        return {name: number for number, name in named.items() if name and carriers[name] == 1}
 
 
 class LiteRtBackend:

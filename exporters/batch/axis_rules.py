@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant_ints, static_shape
+from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant, constant_ints, static_shape
 
 Axis = int | None
 AxisRule = Callable[[ir.Node, Sequence[Axis]], int | str]
@@ -177,6 +177,22 @@ def _pad(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     return axis
 
 
+def _resize(node: ir.Node, axes: Sequence[Axis]) -> int | str:
+    source, axis = node.inputs[0], axes[0]
+    assert source is not None
+    if axis is None or any(item is not None for item in axes[1:]):
+        return "its size depends on the image"
+    listed = attribute_ints(node, "axes", range(len(static_shape(source))))
+    if axis not in {item % len(static_shape(source)) for item in listed}:
+        return axis
+    if static_shape(node.outputs[0])[axis] != 1:
+        return "it resizes the batch axis"
+    scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    if scales is None or scales.size == 0:
+        return "it states the size of the batch axis, or its factors are computed"
+    return axis if scales[listed.index(axis)] == 1.0 else "it resizes the batch axis"
+
+
 def _topk(node: ir.Node, axes: Sequence[Axis]) -> int | str:
     return _own_axis(node, axes[:1])
 
@@ -208,5 +224,6 @@ AXIS_RULES: Mapping[str, AxisRule] = {
     "Slice": _slice,
     "Pad": _pad,
     "TopK": _topk,
+    "Resize": _resize,
 }
 """Reshape and Expand carry shapes as numbers and are rewritten in condmix.exporters.batch.reshape."""

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from condmix.exporters.batch.axis_rules import AXIS_RULES
 from condmix.exporters.batch.reshape import batch_place, batched_target
+from condmix.exporters.batch.resize import scales_for_sizes, states_sizes
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.facts import constant_ints, is_op, module_path, static_shape
 from condmix.exporters.graph.splice import remove_unused
@@ -59,6 +60,8 @@ def _place(graph: ir.Graph, node: ir.Node, incoming: list[int | None], batch: Ba
         return _reshape(graph, node, incoming[0], batch)
     if is_op(node, "Expand"):
         return _expand(node, incoming[0])
+    if is_op(node, "Resize"):
+        _name_factors(graph, node)
     rule = AXIS_RULES.get(node.op_type)
     if rule is None:
         return "no rule says where its batch axis goes"
@@ -80,6 +83,14 @@ def _reshape(graph: ir.Graph, node: ir.Node, axis: int | None, batch: BatchAxis)
     node.replace_input_with(1, target)
     node.attributes.pop("allowzero", None)
     return place
+
+
+def _name_factors(graph: ir.Graph, node: ir.Node) -> None:
+    scales = scales_for_sizes(node) if states_sizes(node) else None
+    if scales is not None:
+        graph.register_initializer(scales)
+        node.replace_input_with(2, scales)
+        node.resize_inputs(3)
 
 
 def _expand(node: ir.Node, axis: int | None) -> int | str:

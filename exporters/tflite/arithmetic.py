@@ -18,10 +18,7 @@ def binary(operator: Operator) -> Lowering:
         total = operand(emitter, node, 0, rank)
         for index in range(1, len(node.inputs)):
             right = operand(emitter, node, index, rank)
-            ranks = {len(tensor.shape) for tensor in (total, right) if tensor.shape != (1,)}
-            if 4 in ranks and len(ranks) > 1:
-                message = "operands of four and fewer axes are combined"
-                raise Unsupported(message)
+            _refuse_mixed_layouts(total, right)
             last = index == len(node.inputs) - 1
             total = emitter.binary(
                 operator, total, right, node.op_type.lower(), activation if last else Activation.NONE
@@ -31,10 +28,17 @@ def binary(operator: Operator) -> Lowering:
     return build
 
 
+def _refuse_mixed_layouts(left: Tensor, right: Tensor) -> None:
+    ranks = {len(tensor.shape) for tensor in (left, right) if tensor.shape != (1,)}
+    if 4 in ranks and len(ranks) > 1:
+        message = "operands of four and of another number of axes are combined"
+        raise Unsupported(message)
+
+
 def unary(operator: Operator, union: OptionsUnion = OptionsUnion.NONE) -> Lowering:
     def build(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
         x = operand(emitter, node, 0, 0)
-        return emitter.emit(operator, [x], x.shape, options_type=union)
+        return emitter.emit(operator, [x], x.shape, options_type=union, like=x.type)
 
     return build
 
@@ -89,7 +93,9 @@ def reciprocal(emitter: Emitter, node: ir.Node, activation: Activation) -> Tenso
 
 
 def equal(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
-    left, right = operand(emitter, node, 0, 0), operand(emitter, node, 1, 0)
+    rank = len(result_shape(node))
+    left, right = operand(emitter, node, 0, rank), operand(emitter, node, 1, rank)
+    _refuse_mixed_layouts(left, right)
     if left.type is not right.type and right.data is not None:
         right = emitter.constant(right.data.astype(DTYPE_OF_TYPE[left.type]), "compared_with")
     shape = np.broadcast_shapes(left.shape, right.shape)

@@ -160,7 +160,9 @@ class Emitter:
             return tensor
         shape = [length + before + after for length, (before, after) in zip(tensor.shape, amounts, strict=True)]
         paddings = self.constant(np.asarray(amounts, dtype=np.int32), f"{role}_amounts")
-        return self.emit(Operator.PAD, [tensor, paddings], shape, role=role, options_type=OptionsUnion.PAD)
+        return self.emit(
+            Operator.PAD, [tensor, paddings], shape, role=role, options_type=OptionsUnion.PAD, like=tensor.type
+        )
 
     def slice(self, tensor: Tensor, begin: Sequence[int], size: Sequence[int], role: str = "slice") -> Tensor:
         """A box of a tensor, with sizes written out: the delegate does not take open ones."""
@@ -204,6 +206,7 @@ class Emitter:
             options_type=OptionsUnion.CONCATENATION,
             options={0: ("int32", axis)},
             activation=activation,
+            like=tensors[0].type,
         )
 
     def binary(
@@ -220,7 +223,9 @@ class Emitter:
             Operator.POW: OptionsUnion.POW,
         }[operator]
         shape = np.broadcast_shapes(left.shape, right.shape)
-        return self.emit(operator, [left, right], shape, role=role, options_type=union, activation=activation)
+        return self.emit(
+            operator, [left, right], shape, role=role, options_type=union, activation=activation, like=left.type
+        )
 
     def fully_connected(
         self,

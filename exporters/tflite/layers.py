@@ -10,7 +10,7 @@ from condmix.exporters.graph.facts import attribute_float, attribute_int, consta
 from condmix.exporters.named.condconv import conv_settings
 from condmix.exporters.tflite.convolution import conv_2d, convolution, depthwise_2d, padded
 from condmix.exporters.tflite.emitter import Emitter
-from condmix.exporters.tflite.lowering import Unsupported, operand, result_shape
+from condmix.exporters.tflite.lowering import Unsupported, axis_of, operand, result_shape
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Activation, Operator
 
@@ -24,6 +24,9 @@ def conv(emitter: Emitter, node: ir.Node, activation: Activation) -> Tensor:
     x = operand(emitter, node, 0, 4)
     if weight is None:
         return _computed_conv(emitter, node, x, activation)
+    if len(node.inputs) > 2 and node.inputs[2] is not None and bias is None:
+        message = "its bias is computed"
+        raise Unsupported(message)
     settings = conv_settings(node, weight.shape[2:])
     bias_o = np.zeros(weight.shape[0], dtype=np.float32) if bias is None else bias
     return convolution(emitter, x, weight, bias_o, settings, "conv", activation)
@@ -55,7 +58,8 @@ def batch_normalization(emitter: Emitter, node: ir.Node, activation: Activation)
         message = "its statistics are not constant"
         raise Unsupported(message)
     x = operand(emitter, node, 0, 0)
-    shape = (1,) * (len(x.shape) - 1) + (-1,)
+    channel_axis = axis_of(1, len(x.shape))
+    shape = [-1 if axis == channel_axis else 1 for axis in range(len(x.shape))]
     scale = emitter.constant(affine.scale.astype(np.float32).reshape(shape), "scale")
     shift = emitter.constant(affine.shift.astype(np.float32).reshape(shape), "shift")
     scaled = emitter.binary(Operator.MUL, x, scale, "normalise")

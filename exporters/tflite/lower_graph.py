@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from condmix.exporters.errors import NotExportableError
+from condmix.exporters.errors import GraphError, NotExportableError
 from condmix.exporters.graph.facts import attribute_int, is_op, module_path, only_consumer, static_shape
 from condmix.exporters.named.condconv import is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
@@ -21,12 +21,13 @@ from condmix.exporters.tflite.mixconv import mixconv
 from condmix.exporters.tflite.model import Tensor, TfliteModel
 from condmix.exporters.tflite.movement import MOVEMENTS, TO_NHWC, as_nchw
 from condmix.exporters.tflite.operators import OPERATORS
+from condmix.exporters.tflite.resampling import RESAMPLINGS
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, TensorType
 
 METADATA_NAME = "condmix"
 """Of the metadata entry that holds what ONNX files of ours carry as metadata_props, as JSON."""
 
-LOWERINGS = {**OPERATORS, **MOVEMENTS}
+LOWERINGS = {**OPERATORS, **MOVEMENTS, **RESAMPLINGS}
 CARRIES_ACTIVATION = ("Conv", "Add", "Sub", "Mul", "Div", "Gemm", "BatchNormalization", "AveragePool", "MaxPool")
 
 
@@ -69,7 +70,7 @@ def lower_graph(
             continue
         try:
             _lower_node(emitter, node, activation, carrier, form=form, bank=bank)
-        except Unsupported as reason:
+        except (Unsupported, GraphError) as reason:
             problems.append(f"{emitter.path or 'network'}: {node.op_type} '{node.name}': {reason}")
             for output in node.outputs:
                 emitter.bind(output, emitter.new(nhwc(static_shape(output)), "unsupported"))
@@ -123,9 +124,17 @@ def _fused_activation(node: ir.Node) -> tuple[Activation, ir.Node]:
         return Activation.RELU, reader
     if is_op(reader, "Clip"):
         assert reader is not None
-        if clip_bounds(reader) == (0.0, 6.0):
+        if _is_relu6(reader):
             return Activation.RELU6, reader
     return Activation.NONE, node
+
+
+def _is_relu6(clip: ir.Node) -> bool:
+    try:
+        return clip_bounds(clip) == (0.0, 6.0)
+    except Unsupported:
+        # Reported when the walk comes to it.
+        return False
 
 
 def _lower_node(

@@ -28,6 +28,11 @@ def axis_of(axis: int, rank: int) -> int:
     return NHWC_AXIS[axis % rank] if rank == 4 else axis % rank
 
 
+def axis_in_nchw(axis: int, rank: int) -> int:
+    """The opposite: an axis of TFLite's layout in ONNX's."""
+    return NHWC_AXIS.index(axis) if rank == 4 else axis
+
+
 def operand(emitter: Emitter, node: ir.Node, index: int, rank: int) -> Tensor:
     """An input as a tensor; a constant is stored in TFLite's layout, with leading ones up to `rank`."""
     value = node.inputs[index]

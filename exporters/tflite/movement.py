@@ -78,7 +78,8 @@ def slice_(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     assert source is not None
     shape = static_shape(source)
     starts, ends = constant_ints(node.inputs[1]), constant_ints(node.inputs[2])
-    axes = constant_ints(node.inputs[3]) if len(node.inputs) > 3 else tuple(range(len(starts or ())))
+    listed = node.inputs[3] if len(node.inputs) > 3 else None
+    axes = tuple(range(len(starts or ()))) if listed is None else constant_ints(listed)
     steps = constant_ints(node.inputs[4]) if len(node.inputs) > 4 else (1,) * len(axes or ())
     if starts is None or ends is None or axes is None or steps is None or any(step < 1 for step in steps):
         message = "its bounds are computed or it runs backwards"
@@ -107,16 +108,18 @@ def gather(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     begin, size = [0] * len(shape), list(nhwc(shape))
     begin[own], size[own] = indices[0] % shape[axis], 1
     piece = emitter.slice(operand(emitter, node, 0, 0), begin, size)
+    if len(result_shape(node)) == len(shape):
+        return piece
     kept = tuple(1 if index == axis else length for index, length in enumerate(shape))
     return from_nchw(emitter, as_nchw(emitter, piece, kept), result_shape(node))
 
 
 def gather_nd(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
-    if attribute_int(node, "batch_dims", 0) or len(result_shape(node)) == 4:
-        message = "it gathers an image or within a batch"
+    values, indices = operand(emitter, node, 0, 0), operand(emitter, node, 1, 0)
+    inputs = [values, indices]
+    if attribute_int(node, "batch_dims", 0) or 4 in (len(values.shape), len(indices.shape), len(result_shape(node))):
+        message = "it gathers an image, from an image or within a batch"
         raise Unsupported(message)
-    values = operand(emitter, node, 0, 0)
-    inputs = [values, operand(emitter, node, 1, 0)]
     return emitter.emit(
         Operator.GATHER_ND, inputs, result_shape(node), options_type=OptionsUnion.GATHER_ND, like=values.type
     )
@@ -150,11 +153,11 @@ def pad(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     value = 0.0 if fill is None or fill.data is None else float(np.asarray(fill.data).reshape(-1)[0])
     if value == 0.0:
         return emitter.pad(x, pairs)
-    return _pad_with(emitter, x, pairs, value)
+    return pad_with(emitter, x, pairs, value)
 
 
-def _pad_with(emitter: Emitter, x: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
-    """Constants side by side: PAD writes zeros only."""
+def pad_with(emitter: Emitter, x: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
+    """Constants side by side, which the delegate takes: PAD writes zeros only."""
     for axis, amounts in enumerate(pairs):
         parts: list[Tensor] = [x]
         for place, amount in zip((0, len(parts)), amounts, strict=True):

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant_ints
 from condmix.exporters.tflite.emitter import Emitter
-from condmix.exporters.tflite.lowering import Lowering, Unsupported, axis_of, operand, result_shape
+from condmix.exporters.tflite.lowering import Lowering, Unsupported, axis_in_nchw, axis_of, operand, result_shape
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, TensorType
 
@@ -22,17 +22,19 @@ def reduce_tensor(emitter: Emitter, x: Tensor, node: ir.Node, operator: Operator
     """A reduction of `x` over the axes that the node names."""
     rank = len(x.shape)
     if node.op_type.startswith("Global"):
-        axes: tuple[int, ...] | None = (2, 3)
+        axes: tuple[int, ...] | None = tuple(range(2, rank))
+    elif len(node.inputs) > 1 and node.inputs[1] is not None:
+        axes = constant_ints(node.inputs[1])
     else:
-        axes = constant_ints(node.inputs[1]) if len(node.inputs) > 1 else attribute_ints(node, "axes", range(rank))
+        axes = attribute_ints(node, "axes", range(rank))
     if axes is None:
         message = "its axes are computed"
         raise Unsupported(message)
     keep = node.op_type.startswith("Global") or bool(attribute_int(node, "keepdims", 1))
     own = sorted({axis_of(axis, rank) for axis in axes})
-    kept = [axis for axis in range(rank) if axis not in own]
-    if not keep and rank == 4 and len(kept) > 1 and own != [1, 2]:
-        message = "it drops axes of an image other than height and width"
+    kept = [axis_in_nchw(axis, rank) for axis in range(rank) if axis not in own]
+    if not keep and (kept != sorted(kept) or (len(kept) == 4 and own)):
+        message = "it drops axes, and what is left has another order in TFLite's layout"
         raise Unsupported(message)
     shape = [1 if axis in own else length for axis, length in enumerate(x.shape) if keep or axis not in own]
     return emitter.emit(
@@ -41,6 +43,7 @@ def reduce_tensor(emitter: Emitter, x: Tensor, node: ir.Node, operator: Operator
         shape,
         options_type=OptionsUnion.REDUCER,
         options={0: ("bool", keep)},
+        like=x.type,
     )
 
 
@@ -54,7 +57,7 @@ def reduce_l2(emitter: Emitter, node: ir.Node, activation: Activation) -> Tensor
 
 def arg_max(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     x = operand(emitter, node, 0, 0)
-    if len(x.shape) == 4:
+    if 4 in (len(x.shape), len(result_shape(node))):
         message = "it works on an image"
         raise Unsupported(message)
     axis = attribute_int(node, "axis", 0) % len(x.shape)

@@ -1,5 +1,4 @@
 import importlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +70,6 @@ def test_inputs_and_outputs_come_in_the_order_of_the_graph():
 
 
 def test_an_input_that_the_signature_forgets_is_an_error():
-    depthwise = DynamicDepthwise()
     model = build_tflite(
         {"a": ((2,), "float32"), "b": ((2,), "float32"), "c": ((2,), "float32")},
         [Operator(name="MAXIMUM", inputs=["a", "b"], outputs=["c"])],
@@ -81,7 +79,6 @@ def test_an_input_that_the_signature_forgets_is_an_error():
     )
     with pytest.raises(ModelUnreadableError, match=r"the names \['a'\] do not name each of its 2 inputs"):
         BACKEND.open(model, threads=1)
-    assert len(BACKEND.open(depthwise.to_tflite(), threads=1).signature.inputs) == 2
 
 
 def test_different_images_through_one_session_each_get_their_own_result():
@@ -141,9 +138,7 @@ def test_unreadable_files(tmp_path: Path, content: bytes, reason: str):
     for model, place in ((content, f"a model of {len(content)} bytes in memory"), (path, f"'{path}'")):
         with pytest.raises(ModelUnreadableError) as caught:
             BACKEND.open(model, threads=1)
-        # A truncated file and one of another format are told apart by no engine; from a path it only says "could not".
-        assert str(caught.value).startswith(f"{place} cannot be opened: ")
-        assert reason in str(caught.value) or (isinstance(model, Path) and "ai-edge-litert says: " in str(caught.value))
+        assert str(caught.value).startswith(f"{place} cannot be opened: {reason}. ")
 
 
 def test_a_path_without_a_file(tmp_path: Path):
@@ -264,6 +259,34 @@ def test_a_name_that_two_tensors_carry_is_not_offered():
     assert session.tensor_names() == ("x", "y")
 
 
+def test_what_depends_on_constants_alone_is_not_offered():
+    # XNNPACK folds it and leaves its tensor unfilled: a comparison would blame a layer that is right.
+    model = build_tflite(
+        {
+            "x": ((2, 4), "float32"),
+            "stored": NET.weight_oi.astype(np.float16),
+            "weight": ((5, 4), "float32"),
+            "y": ((2, 5), "float32"),
+        },
+        [
+            Operator(name="DEQUANTIZE", inputs=["stored"], outputs=["weight"]),
+            Operator(
+                name="FULLY_CONNECTED",
+                inputs=["x", "weight", ""],
+                outputs=["y"],
+                options=schema.FullyConnectedOptionsT(),
+            ),
+        ],
+        inputs=["x"],
+        outputs=["y"],
+    )
+    session = BACKEND.open(model, threads=1, preserve_all_tensors=True)
+    assert session.tensor_names() == ("x", "y")
+    expected = session.run({"x": NET.images})["y"]
+    np.testing.assert_array_equal(session.tensor("y"), expected)
+    np.testing.assert_allclose(expected, NET.hidden(NET.images), rtol=0, atol=5e-3)
+
+
 def test_the_nodes_are_the_operators_and_the_parts_of_the_delegate():
     plain = BACKEND.open(NET.to_tflite(), threads=1, delegate=False)
     assert [(node.operator, node.inputs, node.outputs) for node in plain.nodes()] == [
@@ -280,8 +303,10 @@ def test_nothing_is_left_open(tmp_path: Path):
     path = tmp_path / "net.tflite"
     path.write_bytes(NET.to_tflite())
     BACKEND.open(path, threads=1)
-    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0  # noqa: PTH208
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("this system does not list the open files of a process in /proc/self/fd")
+    before = len(list(folder.iterdir()))
     for _ in range(5):
         BACKEND.open(path, threads=1)
-    after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0  # noqa: PTH208
-    assert after == before
+    assert len(list(folder.iterdir())) == before

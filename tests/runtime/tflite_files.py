@@ -8,7 +8,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 OPERATORS = schema.BuiltinOperator
-_TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32, "int8": schema.TensorType.INT8}
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
+    "int32": schema.TensorType.INT32,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,119 @@
+"""A second opinion on a TFLite file: the older tflite-runtime, beside LiteRT, on the same images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from condmix.exporters.verify.verify import run_in_batches
+from condmix.runtime.errors import EnvironmentMissingError, ModelUnreadableError, SessionFailedError
+from condmix.runtime.litert_session import LiteRtBackend
+from condmix.runtime.parity import compare
+from condmix.runtime.parity_report import json_number
+from condmix.runtime.session import Session
+from condmix.runtime.tflite_environment import ENGINE
+from condmix.runtime.tflite_runtime_session import TfliteRuntimeBackend
+from condmix.runtime.tolerance import Tolerance
+
+PREPARE_LINE = f"condmix doctor --prepare {ENGINE}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondOpinion:
+    """What the older runtime makes of a file. compatible: None when it was not asked.
+
+    said: the finding, or why it was not asked. largest_difference: from LiteRT, as a share of the largest output.
+    """
+
+    compatible: bool | None
+    said: str
+    version: str | None = None
+    largest_difference: float | None = None
+    limit: float | None = None
+
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        engine = ENGINE if self.version is None else f"{ENGINE} {self.version}"
+        if self.compatible is None:
+            return f"{engine}: not checked: {self.said}"
+        if self.compatible:
+            return f"{engine}: compatible: {self.said}"
+        return f"{engine}: INCOMPATIBLE, do not run this file there: {self.said}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data for JSON."""
+        difference = self.largest_difference
+        return {
+            "engine": ENGINE,
+            "version": self.version,
+            "compatible": self.compatible,
+            "said": self.said,
+            "largest_difference": None if difference is None else json_number(difference),
+            "limit": None if self.limit is None else json_number(self.limit),
+        }
+
+
+def default_site(environment: dict[str, str] | None = None) -> Path:
+    """The folder where the packages of tflite-runtime lie, or would: in the user's cache (XDG_CACHE_HOME)."""
+    found = (os.environ if environment is None else environment).get("XDG_CACHE_HOME", "")
+    # The specification ignores a relative path.
+    cache = Path(found) if Path(found).is_absolute() else Path.home() / ".cache"
+    return cache / "condmix" / "tflite-runtime-2.14"
+
+
+def second_opinion(content: bytes, images: np.ndarray, *, batch: int, tolerance: Tolerance, site: Path) -> SecondOpinion:
+    """What tflite-runtime in `site` computes of the images, compared with LiteRT, delegate on and off.
+
+    images: as the file takes them. tolerance: of the file; PyTorch's own error does not widen it here.
+    Raises the errors of LiteRT.
+    """
+    if not site.is_dir():
+        return SecondOpinion(compatible=None, said=f"it is not prepared on this machine; {PREPARE_LINE} does that")
+    order = [*range(len(images)), *reversed(range(len(images)))]
+    backend = TfliteRuntimeBackend(site)
+    opinions = []
+    try:
+        for delegate in (True, False):
+            expected = run_in_batches(
+                LiteRtBackend().open(content, threads=1, delegate=delegate), images[order], batch
+            )
+            with _opened(backend, content, delegate=delegate) as (session, version):
+                actual = run_in_batches(session, images[order], batch)
+            opinions.append(_compared(expected, actual, version, tolerance))
+    except EnvironmentMissingError as error:
+        return SecondOpinion(compatible=None, said=str(error))
+    except (ModelUnreadableError, SessionFailedError) as error:
+        return SecondOpinion(compatible=False, said=str(error))
+    return max(opinions, key=lambda opinion: (not opinion.compatible, opinion.largest_difference or 0.0))
+
+
+@contextmanager
+def _opened(backend: TfliteRuntimeBackend, content: bytes, *, delegate: bool) -> Iterator[tuple[Session, str]]:
+    with backend.open(content, threads=1, delegate=delegate) as session:
+        yield session, session.versions[ENGINE]
+
+
+def _compared(
+    expected: dict[str, np.ndarray], actual: dict[str, np.ndarray], version: str, tolerance: Tolerance
+) -> SecondOpinion:
+    report = compare(
+        {name: np.asarray(rows, dtype=np.float64) for name, rows in expected.items()},
+        actual,
+        tolerance=tolerance,
+        own_float32=None,
+        context={},
+    )
+    worst = report.worst_output
+    element = None if worst is None else worst.worst
+    return SecondOpinion(
+        compatible=report.passed,
+        said=f"against LiteRT {report.sentence()}",
+        version=version,
+        largest_difference=None if element is None else element.relative,
+        limit=None if element is None else element.limit_relative,
+    )
