@@ -31,8 +31,8 @@ def scales_for_sizes(node: ir.Node) -> ir.Value | None:
 
 
 def _factor(length: int, wanted: int) -> np.float32:
-    """The length of the result is the product rounded down, in float32: the quotient may have to give way upwards."""
+    """The length of the result is the product rounded down, so the quotient must not be rounded down itself."""
     factor = np.float32(wanted) / np.float32(length)
-    while np.floor(np.float32(length) * factor) < wanted:
+    while length * float(factor) < wanted:
         factor = np.nextafter(factor, np.float32(np.inf))
     return factor
