@@ -44,6 +44,32 @@ class NearestChoice(click.ParamType[str]):
         self.fail(f"{value!r} is not a choice: {hint}valid: {valid}", param, ctx)
 
 
+class NearestChoices(click.ParamType[tuple[str, ...]]):
+    """Some of a few words, with commas between; unknown ones are refused with the nearest, and none may come twice."""
+
+    name = "choices"
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = tuple(choices)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """The words and how to join them, as --help shows them."""
+        return f"{'|'.join(self.choices)}[,...]"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The words in the order of the choices, whatever order they were typed in."""
+        words = value if isinstance(value, tuple) else tuple(word.strip() for word in value.split(","))
+        one = NearestChoice(self.choices)
+        for word in words:
+            one.convert(word, param, ctx)
+        twice = sorted({word for word in words if words.count(word) > 1})
+        if twice:
+            self.fail(f"given twice: {', '.join(twice)}", param, ctx)
+        return tuple(choice for choice in self.choices if choice in words)
+
+
 class BatchSize(click.ParamType[int | None]):
     """A number of images, or None for `dynamic`."""
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-from condmix.deploy.atomic import pending_files, require_room
+from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.costs import StageClock, peak_memory_bytes
 from condmix.deploy.images import read_images
 from condmix.deploy.loading import load_network
-from condmix.deploy.metadata import condmix_version, metadata_of
+from condmix.deploy.metadata import metadata_of, tflite_metadata_of
 from condmix.deploy.plan import Plan
-from condmix.deploy.record import ExportOutcome, to_json
-from condmix.exporters.build import Build, build
+from condmix.deploy.record import ExportOutcome, FileOutcome, to_json
+from condmix.deploy.verified_file import VerifiedFile, describe, verified_onnx, verified_tflite
+from condmix.exporters.build import Build, build_from
+from condmix.exporters.capture import Captured, capture
 from condmix.exporters.finish import IR_VERSION
-from condmix.exporters.verify import verify
+from condmix.exporters.tflite.build import TfliteBuild, build_tflite
+from condmix.exporters.verify.evidence import gather
 from condmix.models.network import LoadedNetwork
-from condmix.runtime.artifact import Artifact, Format, Precision, describe_file
-from condmix.runtime.onnx_session import OnnxRuntimeBackend
-from condmix.runtime.signature import Signature
 
 
 def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
-    """The export is done: its file and record lie under their final names, or under the rejected ones.
+    """The export is done: each file and the record lie under their final names, or under the rejected ones.
 
+    A format that cannot be built stops the whole export; one that fails its proof spoils only its own file.
     Raises the errors of `exit_codes.CODE_OF_FAILURE`; then no file has changed.
     """
     clock = StageClock(report_progress)
@@ -32,37 +32,43 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
 
     clock("load")
     network = load_network(plan.loading)
-    given = None if plan.images is None else read_images(plan.images, network, batch=plan.options.batch)
+    given = None if plan.images is None else read_images(plan.images, network, batch=plan.batch)
 
-    metadata = metadata_of(network, plan.options, plan.tolerance, IR_VERSION)
-    built = build(network.module, network.input_size, plan.options, metadata, clock)
-    verification = verify(
-        built,
+    clock("capture")
+    captured = capture(network.module, network.input_size)
+    onnx_build = _build_onnx(plan, network, captured, clock)
+    tflite_build = _build_tflite(plan, network, captured, clock)
+
+    stages = onnx_build or (None if tflite_build is None else tflite_build.shared)
+    assert stages is not None  # a plan has at least one format
+    evidence = gather(
+        stages,
         network.module,
         network.input_size,
-        batch=plan.options.batch,
-        tolerance=plan.tolerance,
+        batch=plan.batch,
         images=None if given is None else given.array_nchw,
         report_progress=clock,
     )
+    made: list[VerifiedFile] = []
+    if onnx_build is not None:
+        made.append(verified_onnx(plan, onnx_build, evidence, clock))
+    if tflite_build is not None:
+        made.append(verified_tflite(plan, tflite_build, evidence, clock))
 
     clock("write")
-    content = built.final.proto.SerializeToString(deterministic=True)
-    accepted = verification.passed
-    model_path = plan.output.model if accepted else plan.output.rejected_model
-    record_path = plan.output.record if accepted else plan.output.rejected_record
+    record_path = plan.output.record if any(file.passed for file in made) else plan.output.rejected_record
     with pending_files(overwrite=plan.overwrite) as files:
-        artifact = _describe(files.write(model_path, content), network, plan)
         outcome = ExportOutcome(
             plan=plan,
             network=network,
-            artifact=dataclasses.replace(artifact, path=model_path),
+            files=tuple(_written(files, file, network, plan) for file in made),
             record_path=record_path,
-            opset=_opset(built),
-            layers=built.layers,
-            steps=built.steps,
-            verification=verification,
-            notes=(*network.notes, *(() if given is None else (given.note,))),
+            notes=(
+                *network.notes,
+                *(() if given is None else (given.note,)),
+                *plan.choices.notes,
+                *plan.tolerances.notes,
+            ),
             seconds=clock.stop(),
             peak_memory_bytes=peak_memory_bytes(),
         )
@@ -71,21 +77,24 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     return outcome
 
 
-def _describe(written: Path, network: LoadedNetwork, plan: Plan) -> Artifact:
-    """The file as it is on the disk, opened once more by the engine that is to run it."""
-    signature = OnnxRuntimeBackend().open(written, threads=1).signature
-    return describe_file(
-        written,
-        format=Format.ONNX,
-        precision=Precision.FLOAT32,
-        signature=Signature(
-            inputs=tuple(dataclasses.replace(spec, layout="NCHW") for spec in signature.inputs),
-            outputs=signature.outputs,
-        ),
-        parent_sha256=network.source_sha256,
-        produced_by=f"condmix {condmix_version()} export, stage {plan.options.stage}",
-    )
+def _build_onnx(plan: Plan, network: LoadedNetwork, captured: Captured, clock: StageClock) -> Build | None:
+    options = plan.choices.onnx
+    if options is None:
+        return None
+    metadata = metadata_of(network, options, plan.tolerances.float32, IR_VERSION)
+    return build_from(captured, options, metadata, clock)
 
 
-def _opset(built: Build) -> int:
-    return next(int(entry.version) for entry in built.final.proto.opset_import if not entry.domain)
+def _build_tflite(plan: Plan, network: LoadedNetwork, captured: Captured, clock: StageClock) -> TfliteBuild | None:
+    options = plan.choices.tflite
+    if options is None:
+        return None
+    return build_tflite(captured, options, tflite_metadata_of(network, options, plan.tolerances.tflite), clock)
+
+
+def _written(files: PendingFiles, file: VerifiedFile, network: LoadedNetwork, plan: Plan) -> FileOutcome:
+    """The file lies beside its final name, which its record already carries."""
+    names = plan.output
+    path = names.models[file.format] if file.passed else names.rejected_model(file.format)
+    artifact = describe(files.write(path, file.content), file, network.source_sha256)
+    return dataclasses.replace(file.outcome(artifact), artifact=dataclasses.replace(artifact, path=path))

@@ -11,39 +11,89 @@ from pathlib import Path
 from types import MappingProxyType
 
 from condmix.deploy.plan import Plan
+from condmix.deploy.second_runtime import SecondOpinion
+from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
+from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.records import Verification
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.artifact import Artifact
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KIND = "condmix-export"
-_PACKAGES = ("condmix", "torch", "onnx", "onnxruntime", "onnx-ir", "onnxscript", "onnxsim", "numpy", "timm")
+_PACKAGES = (
+    "condmix",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "onnx-ir",
+    "onnxscript",
+    "onnxsim",
+    "flatbuffers",
+    "numpy",
+    "timm",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOutcome:
-    """What an export came to. `artifact.path` and `record_path` are where its two files lie now."""
+class FileOutcome:
+    """One file of an export and its proof. `artifact.path` is where it lies now."""
 
-    plan: Plan
-    network: LoadedNetwork
     artifact: Artifact
-    record_path: Path
-    opset: int
+    options: ExportOptions | TfliteOptions
+    opset: int | None
+    """Of an ONNX file."""
     layers: tuple[LayerRecord, ...]
     steps: tuple[RewriteStep, ...]
     verification: Verification
-    notes: tuple[str, ...]
-    seconds: Mapping[str, float]
-    peak_memory_bytes: int | None
+    second_runtime: SecondOpinion | None = None
+    """Of a TFLite file."""
 
     @property
     def passed(self) -> bool:
         """The file computes what PyTorch computes; otherwise it has its rejected name."""
         return self.verification.passed
 
+    @property
+    def layout(self) -> str:
+        """Of the input images: NCHW or NHWC."""
+        return self.options.layout.upper() if isinstance(self.options, TfliteOptions) else "NCHW"
+
     def to_dict(self) -> dict[str, object]:
-        """Plain data for JSON, with `schema_version`. The file is named as it lies beside the record."""
+        """Plain data for JSON. The file is named as it lies beside the record."""
+        return {
+            "artifact": {**self.artifact.to_dict(), "path": self.artifact.path.name},
+            "passed": self.passed,
+            "options": asdict(self.options),
+            "opset": self.opset,
+            "input_layout": self.layout,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "steps": [step.to_dict() for step in self.steps],
+            "verification": self.verification.to_dict(),
+            "second_runtime": None if self.second_runtime is None else self.second_runtime.to_dict(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOutcome:
+    """What an export came to: at least one file, each with its proof. `record_path` is where the record lies."""
+
+    plan: Plan
+    network: LoadedNetwork
+    files: tuple[FileOutcome, ...]
+    record_path: Path
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int | None
+
+    @property
+    def passed(self) -> bool:
+        """Every file computes what PyTorch computes."""
+        return all(file.passed for file in self.files)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data for JSON, with `schema_version`. Version 1 had one file, its facts at the top level."""
         plan, network = self.plan, self.network
         return {
             "schema_version": SCHEMA_VERSION,
@@ -60,12 +110,7 @@ class ExportOutcome:
             "input_size": list(network.input_size),
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
-            "options": asdict(plan.options),
-            "opset": self.opset,
-            "artifact": {**self.artifact.to_dict(), "path": self.artifact.path.name},
-            "layers": [layer.to_dict() for layer in self.layers],
-            "steps": [step.to_dict() for step in self.steps],
-            "verification": self.verification.to_dict(),
+            "artifacts": [file.to_dict() for file in self.files],
             "notes": list(self.notes),
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "peak_memory_bytes": self.peak_memory_bytes,

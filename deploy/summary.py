@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from condmix.deploy.metadata import condmix_version, size_text
-from condmix.deploy.record import ExportOutcome
+from condmix.deploy.record import ExportOutcome, FileOutcome
 from condmix.exporters.records import LayerKind, LayerRecord, RewriteStep
+from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.records import Blame, StageParity, Verification
 from condmix.runtime.batch_report import BatchReport
 
@@ -23,24 +24,14 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
 
     In detail, every layer's reason and every rewrite that was declined are told too.
     """
-    network, options = outcome.network, outcome.plan.options
-    found = _plural_layers(outcome.layers)
-    size = size_text(network.input_size, options.batch)
+    network = outcome.network
+    found = _plural_layers(outcome.files[0].layers)
+    size = size_text(network.input_size, outcome.plan.batch)
     head = f"condmix {condmix_version()}  {network.architecture}  {size}  {found}"
+    warnings = dict.fromkeys(line for file in outcome.files for line in file.verification.warnings)
     sections: tuple[Section, ...] = (
-        ("layers", layer_lines(outcome.layers)),
-        (
-            "why",
-            [f"{layer.path}: {form_of(layer)}: {layer.why}" for layer in outcome.layers if in_detail and layer.why],
-        ),
-        ("rewrite", _rewrite_lines(outcome.steps)),
-        (
-            "declined",
-            [f"{step.rule} at {step.path}: {step.note}" for step in outcome.steps if in_detail and not step.applied],
-        ),
-        ("onnx", _file_lines(outcome)),
-        ("parity", parity_lines(outcome.verification)),
-        ("warning", outcome.verification.warnings),
+        *(section for file in outcome.files for section in _file_sections(file, in_detail=in_detail)),
+        ("warning", tuple(warnings)),
         ("note", outcome.notes),
         ("record", [str(outcome.record_path)]),
         ("time", [_time_line(outcome)]),
@@ -50,21 +41,25 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
 
 
 def failure_text(outcome: ExportOutcome) -> str:
-    """Why the file was rejected: stage, worst element, limit, the first module beyond it, and its place."""
-    verification = outcome.verification
-    reasons = [
-        *(f"stage {item.stage}: {item.report.sentence()}" for item in verification.stages if not item.report.passed),
-        *_batch_failure(verification.batches),
-        *_blame_lines(verification.blame),
-    ]
-    return "\n".join(
-        [
-            "the file does not compute what PyTorch computes:",
-            *(f"  - {reason}" for reason in reasons),
-            f"It was written as {outcome.artifact.path}, for finding out why; "
-            f"{outcome.plan.output.model} was not touched.",
+    """Of every rejected file: stage, worst element, limit, the first module beyond it, and where the file lies."""
+    lines = []
+    for file in outcome.files:
+        path, wanted = file.artifact.path, outcome.plan.output.models[str(file.artifact.format)]
+        if file.passed:
+            lines.append(f"{path} has passed and was written.")
+            continue
+        verification = file.verification
+        reasons = [
+            *(f"{_stage_name(item)}: {item.report.sentence()}" for item in verification.stages if not item.report.passed),
+            *_batch_failure(verification.batches),
+            *_blame_lines(verification.blame),
         ]
-    )
+        lines += [
+            f"the {file.artifact.format} file does not compute what PyTorch computes:",
+            *(f"  - {reason}" for reason in reasons),
+            f"It was written as {path}, for finding out why; {wanted} was not touched.",
+        ]
+    return "\n".join(lines)
 
 
 def layer_lines(layers: Sequence[LayerRecord]) -> list[str]:
@@ -91,17 +86,17 @@ def form_of(layer: LayerRecord) -> str:
 
 
 def parity_lines(verification: Verification) -> list[str]:
-    """The file against PyTorch in float64, the stages before it, and the batches."""
-    final = next((item for item in verification.stages if not item.report.passed), verification.stages[-1])
-    lines = [
-        f"{_mark(final.report.passed)} {final.stage} vs PyTorch float64  {final.report.sentence()}{_own_error(final)}"
-    ]
-    earlier = [item for item in verification.stages if item.stage != final.stage]
+    """The file against PyTorch in float64 in every way it was run, the stages before it, and the batches."""
+    failed = next((item for item in verification.stages if not item.report.passed), None)
+    last = verification.stages[-1].stage if failed is None else failed.stage
+    finals = [item for item in verification.stages if item.stage == last]
+    lines = [_parity_line(items) for items in _by_delegate(finals)]
+    earlier = [item for item in verification.stages if item.stage != last]
     images = verification.images
     if earlier and all(item.report.passed for item in earlier):
         names = ", ".join(dict.fromkeys(item.stage for item in earlier))
         lines.append(f"{OK} every stage before: {names}")
-    threads = sorted({item.threads for item in verification.stages if item.stage == final.stage})
+    threads = sorted({item.threads for item in finals})
     spread = images.routing.smallest
     moved = "" if spread is None else f", which move the routing of every block by {spread:.1e} or more"
     lines.append(f"     on {images.count} images{moved}; threads {', '.join(map(str, threads))}")
@@ -116,6 +111,51 @@ def file_size(size_bytes: int) -> str:
     if size_bytes < 1_000_000:
         return f"{size_bytes / 1e3:.1f} kB"
     return f"{size_bytes / 1e6:.1f} MB"
+
+
+def _file_sections(file: FileOutcome, *, in_detail: bool) -> tuple[Section, ...]:
+    coverage = file.verification.coverage
+    return (
+        ("layers", layer_lines(file.layers)),
+        ("why", [f"{layer.path}: {form_of(layer)}: {layer.why}" for layer in file.layers if in_detail and layer.why]),
+        ("rewrite", _rewrite_lines(file.steps)),
+        (
+            "declined",
+            [f"{step.rule} at {step.path}: {step.note}" for step in file.steps if in_detail and not step.applied],
+        ),
+        (str(file.artifact.format), _file_lines(file)),
+        ("parity", parity_lines(file.verification)),
+        ("delegate", [] if coverage is None else [coverage.sentence()]),
+        ("older", [] if file.second_runtime is None else [file.second_runtime.sentence()]),
+    )
+
+
+def _by_delegate(finals: Sequence[StageParity]) -> list[list[StageParity]]:
+    """The runs of one stage, those that differ only by the number of threads together."""
+    ways = dict.fromkeys(item.delegate for item in finals)
+    return [[item for item in finals if item.delegate is way] for way in ways]
+
+
+def _parity_line(items: Sequence[StageParity]) -> str:
+    """The worst of some runs; which it was is in the record."""
+    worst = max(items, key=_badness)
+    return f"{_mark(worst.report.passed)} {_way(worst)} vs PyTorch float64  {worst.report.sentence()}{_own_error(worst)}"
+
+
+def _badness(item: StageParity) -> tuple[bool, int, float]:
+    worst = item.report.worst_output
+    return (not item.report.passed, *(worst.badness() if worst is not None else (0, 0.0)))
+
+
+def _way(item: StageParity) -> str:
+    if item.delegate is None:
+        return item.stage
+    return f"{item.stage}, {'delegate on' if item.delegate else 'builtin kernels only'}"
+
+
+def _stage_name(item: StageParity) -> str:
+    threads = "" if item.delegate is None else f", {item.threads} thread{'' if item.threads == 1 else 's'}"
+    return f"stage {_way(item)}{threads}"
 
 
 def _own_error(item: StageParity) -> str:
@@ -141,11 +181,19 @@ def _rewrite_lines(steps: Iterable[RewriteStep]) -> list[str]:
     return [" | ".join(f"{rule} x{count}" for rule, count in counts.items()) or "nothing to rewrite"]
 
 
-def _file_lines(outcome: ExportOutcome) -> list[str]:
-    artifact = outcome.artifact
-    rejected = "" if outcome.passed else f"  {FAILED} rejected"
-    facts = f"{file_size(artifact.size_bytes)}  opset {outcome.opset}  sha256 {artifact.sha256[:12]}"
+def _file_lines(file: FileOutcome) -> list[str]:
+    artifact = file.artifact
+    rejected = "" if file.passed else f"  {FAILED} rejected"
+    kind = f"opset {file.opset}" if file.opset is not None else _weights_text(file)
+    facts = f"{file_size(artifact.size_bytes)}  {kind}  input {file.layout}  sha256 {artifact.sha256[:12]}"
     return [f"{artifact.path}  {facts}{rejected}"]
+
+
+def _weights_text(file: FileOutcome) -> str:
+    options = file.options
+    assert isinstance(options, TfliteOptions)
+    experts = "" if options.bank == options.precision else f", experts {options.bank}"
+    return f"weights {options.precision}{experts}"
 
 
 def _time_line(outcome: ExportOutcome) -> str:
@@ -158,7 +206,7 @@ def _time_line(outcome: ExportOutcome) -> str:
 
 
 def _next_lines(outcome: ExportOutcome) -> list[str]:
-    lines = [f"condmix inspect {outcome.artifact.path}"]
+    lines = [f"condmix inspect {file.artifact.path}" for file in outcome.files]
     return [*lines, "view the graph: https://netron.app"] if outcome.passed else lines
 
 

@@ -21,6 +21,7 @@ from condmix.runtime.errors import (
     ModelUnreadableError,
     SessionFailedError,
     describe_place,
+    one_line,
 )
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
@@ -95,7 +96,7 @@ class OnnxRuntimeSession:
         try:
             values = self._session.run(self._output_names, dict(feeds))
         except _engine_errors(self._engine) as error:
-            raise SessionFailedError(ENGINE, self._place, _one_line(error)) from error
+            raise SessionFailedError(ENGINE, self._place, one_line(error)) from error
         return dict(zip(self._output_names, values, strict=True))
 
     def finish_profile(self) -> Path:
@@ -165,7 +166,7 @@ class OnnxRuntimeBackend:
         except _engine_errors(engine) as error:
             next_step = "Check that it is a complete ONNX file whose operators and opset this engine knows."
             raise ModelUnreadableError(
-                place, f"{ENGINE} {engine.__version__} says: {_one_line(error)}", next_step
+                place, f"{ENGINE} {engine.__version__} says: {one_line(error)}", next_step
             ) from error
         return OnnxRuntimeSession(
             cast(_EngineSession, session), engine=engine, place=place, profiling=profile_prefix is not None
@@ -182,7 +183,7 @@ def _import_engine() -> ModuleType:
     try:
         return importlib.import_module(ENGINE)
     except ImportError as error:
-        raise EngineMissingError(ENGINE, ENGINE, _one_line(error)) from error
+        raise EngineMissingError(ENGINE, ENGINE, one_line(error)) from error
 
 
 def _engine_errors(engine: ModuleType) -> tuple[type[Exception], ...]:
@@ -190,10 +191,6 @@ def _engine_errors(engine: ModuleType) -> tuple[type[Exception], ...]:
     state = importlib.import_module(f"{engine.__name__}.capi.onnxruntime_pybind11_state")
     own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
     return (*own, RuntimeError, ValueError)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _read_signature(session: _EngineSession, place: str) -> Signature:
@@ -206,7 +203,7 @@ def _read_signature(session: _EngineSession, place: str) -> Signature:
     try:
         return Signature(inputs=tuple(map(_read_spec, inputs)), outputs=tuple(map(_read_spec, outputs)))
     except InvalidSettingError as error:
-        raise ModelUnreadableError(place, _one_line(error), "Export the model again.") from error
+        raise ModelUnreadableError(place, one_line(error), "Export the model again.") from error
 
 
 def _read_spec(value: _EngineValue) -> TensorSpec:

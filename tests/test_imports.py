@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "onnx", "onnx_ir", "onnxruntime", "onnxscript", "onnxsim", "sklearn", "timm", "PIL")
+HEAVY = (
+    "torch", "onnx", "onnx_ir", "onnxruntime", "onnxscript", "onnxsim", "sklearn", "timm", "PIL", "ai_edge_litert",
+    "flatbuffers",
+)  # fmt: skip
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -50,4 +50,7 @@ def store_half(model: TfliteModel) -> TfliteModel:
 def _is_weight(tensor: Tensor) -> bool:
     if tensor.data is None or tensor.type is not TensorType.FLOAT32 or tensor.data.size < SMALLEST_WEIGHT:
         return False
+    # A bias weighs little, and the delegate leaves the unpacking of those that no operator of its own reads.
+    if tensor.data.ndim < 2:
+        return False
     return bool(np.abs(tensor.data).max() <= np.finfo(np.float16).max)

@@ -111,7 +111,10 @@ def _output(emitter: Emitter, value: ir.Value) -> Tensor:
     if len(tensor.shape) != 4:
         return tensor
     shape = static_shape(value)
-    return emitter.reshape(as_nchw(emitter, tensor, shape), shape, f"{value.name}_nchw")
+    turned = emitter.reshape(as_nchw(emitter, tensor, shape), shape, "channels_first")
+    if turned is not tensor:
+        turned.name = emitter.unique(f"{value.name}_nchw")
+    return turned
 
 
 def _fused_activation(node: ir.Node) -> tuple[Activation, ir.Node]:

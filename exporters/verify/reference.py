@@ -28,7 +28,7 @@ class Reference:
 def run_reference(module: nn.Module, images_nchw: np.ndarray, output_names: Sequence[str]) -> Reference:
     """Run the network on every image in both precisions.
 
-    Raises VerificationError when it does not run in float64, when its outputs are not tensors, or not finite.
+    Raises VerificationError when it does not run in float64 or its outputs are not tensors, as many as the names.
     """
     single = _run(copy.deepcopy(module).eval().float(), images_nchw, torch.float32, output_names)
     try:

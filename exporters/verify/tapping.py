@@ -15,13 +15,14 @@ from condmix.exporters.verify.reference import flatten_outputs
 
 
 def with_outputs(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """A copy of the model that also returns the values `names` (float32). Fusions around them may differ."""
+    """A copy of the model that also returns the values `names`. Fusions around them may differ."""
     tapped = onnx.ModelProto()
     tapped.CopyFrom(proto)
     present = {output.name for output in tapped.graph.output}
     for name in dict.fromkeys(names):
         if name not in present:
-            tapped.graph.output.add().CopyFrom(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+            # Without a type: the engine knows it, and a module may return integers.
+            tapped.graph.output.add().name = name
     return tapped
 
 

@@ -69,8 +69,11 @@ def operator_names(content: bytes) -> list[str]:
 
 
 def counted(content: bytes) -> Counter[str]:
-    """How many operators there are of each kind."""
-    return Counter(operator_names(content))
+    """How many operators there are of each kind, but for those that turn a result back to channels first."""
+    graph = read_back(content).subgraphs[0]
+    turned_back = {number for number in graph.outputs if graph.tensors[number].name.endswith(b"_nchw")}
+    pairs = zip(operator_names(content), graph.operators, strict=True)
+    return Counter(name for name, operator in pairs if operator.outputs[0] not in turned_back)
 
 
 def options_of(content: bytes, name: str, index: int = 0) -> object:
