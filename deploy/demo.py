@@ -13,6 +13,7 @@ import click
 
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import describe
+from condmix.deploy.format_choices import FORMATS, ONNX
 from condmix.deploy.tables import plain_table
 from condmix.deploy.terminal import console, epoch_progress, print_summary, stage_progress
 
@@ -22,17 +23,18 @@ SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class DemoExport:
-    """One file to make: which network, and for how many images a call (None: any number)."""
+    """One export to make: which network, for how many images a call (None: any number), and as what."""
 
     architecture: str
     batch: int | None
-    file_name: str
+    formats: tuple[str, ...]
+    stem: str
 
 
 EXPORTS = (
-    DemoExport(architecture="condconv_digits", batch=1, file_name="condconv_digits.onnx"),
-    DemoExport(architecture="condconv_digits", batch=None, file_name="condconv_digits_any_batch.onnx"),
-    DemoExport(architecture="mixnet_digits", batch=1, file_name="mixnet_digits.onnx"),
+    DemoExport(architecture="condconv_digits", batch=1, formats=FORMATS, stem="condconv_digits"),
+    DemoExport(architecture="condconv_digits", batch=None, formats=(ONNX,), stem="condconv_digits_any_batch"),
+    DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits"),
 )
 COLUMNS = ("network", "batch", "accuracy", "file's own", "file", "size", "parity", "PyTorch ms", "file ms", "ratio")
 
@@ -60,7 +62,7 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
 
     Raises what training and exporting raise.
     """
-    from condmix.deploy.demo_steps import DemoRow, export_trained, measure_file, train_for_demo
+    from condmix.deploy.demo_steps import DemoRow, export_trained, measure_files, train_for_demo
     from condmix.deploy.summary import failure_text, summarise
 
     click.echo(f"Two small networks, real handwritten digits; everything goes to {folder}\n")
@@ -77,18 +79,21 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
     rows: list[DemoRow] = []
     for item in EXPORTS:
         with stage_progress(quiet=False) as report_progress:
-            weights, target = trained[item.architecture].path, folder / item.file_name
-            outcome = export_trained(weights, target, item.batch, report_progress)
+            weights, target = trained[item.architecture].path, folder / f"{item.stem}.{item.formats[0]}"
+            outcome = export_trained(weights, target, item.formats, item.batch, report_progress)
         print_summary(summarise(outcome) + "\n")
         if not outcome.passed:
             click.echo(f"condmix: {failure_text(outcome)}", err=True)
             return ExitCode.PARITY
-        rows.append(measure_file(item.batch, trained[item.architecture], outcome))
+        rows.extend(measure_files(trained[item.architecture], outcome))
     console(sys.stdout).print(plain_table(COLUMNS, [row.cells() for row in rows], right=COLUMNS[7:]))
     click.echo("accuracy: of PyTorch and of the file itself, on held-out digits; parity: share of the largest output.")
-    click.echo("ms: median of one image on one thread, PyTorch and the file timed in turns on this machine just now.")
-    click.echo(f"\nEverything lies in {folder}: weights (.pt), files (.onnx), records (.condmix.json). Try:")
-    click.echo(f"  condmix inspect {folder / EXPORTS[0].file_name}")
+    click.echo(
+        "ms: median of one image on one thread, PyTorch and the files (.onnx in ONNX Runtime, .tflite in LiteRT)"
+    )
+    click.echo("timed in turns on this machine just now.")
+    click.echo(f"\nEverything lies in {folder}: weights (.pt), files (.onnx, .tflite), records (.condmix.json). Try:")
+    click.echo(f"  condmix inspect {folder / EXPORTS[0].stem}.tflite")
     click.echo(f"  condmix-export {folder / 'mixnet_digits.pt'} --format onnx --batch 4 -o {folder / 'mine.onnx'}")
     return ExitCode.OK
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,56 +11,68 @@ import numpy as np
 import torch
 
 from condmix.deploy.digits_training import TrainedNetwork, train_digits
+from condmix.deploy.format_choices import FormatFlags, choose_formats
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import output_names
 from condmix.deploy.pipeline import run
 from condmix.deploy.plan import Plan
-from condmix.deploy.record import ExportOutcome
-from condmix.deploy.summary import file_size
+from condmix.deploy.record import ExportOutcome, FileOutcome
+from condmix.deploy.sizes import file_size
+from condmix.deploy.tolerances import tolerances_for
 from condmix.deploy.torch_threads import one_torch_thread
-from condmix.exporters.options import ExportOptions
+from condmix.exporters.options import DEFAULT_OPSET
+from condmix.exporters.verify.tflite import in_layout
 from condmix.models import digits
 from condmix.models.training import TrainingProgress, TrainingSettings
+from condmix.runtime.artifact import Format
 from condmix.runtime.latency import measure
 from condmix.runtime.latency_report import Clock, LatencyReport, LatencySettings
-from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
-from condmix.runtime.tolerance import Tolerance
+from condmix.runtime.litert_session import LiteRtBackend
+from condmix.runtime.onnx_session import OnnxRuntimeBackend
+from condmix.runtime.session import Session
 
 LATENCY = LatencySettings(warmup_runs=10, minimum_runs=100, minimum_seconds=0.5, block=5, seed=0)
-PYTORCH, FILE = "PyTorch", "ONNX Runtime"
+PYTORCH = "PyTorch"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoRow:
-    """One exported file, and what was measured on it in this run."""
+    """One exported file, and what was measured on it in this run. latency: all files of one export together."""
 
-    batch: int | None
     trained: TrainedNetwork
     outcome: ExportOutcome
-    file_accuracy: float
+    file: FileOutcome
+    accuracy: float
     latency: LatencyReport
 
     def cells(self) -> tuple[str, ...]:
         """The columns of the summary table."""
-        pytorch_ms, file_ms = (self.latency.candidate(name).median_ns(Clock.WALL) / 1e6 for name in (PYTORCH, FILE))
-        worst = self.outcome.verification.final.worst_output
-        parity = "" if worst is None or worst.worst is None else f"max|d| {worst.worst.relative:.1e}"
+        names = PYTORCH, self.file.artifact.path.name
+        pytorch_ms, file_ms = (self.latency.candidate(name).median_ns(Clock.WALL) / 1e6 for name in names)
+        batch = self.outcome.plan.batch
         return (
             self.outcome.network.architecture,
-            "any" if self.batch is None else str(self.batch),
+            "any" if batch is None else str(batch),
             f"{self.trained.result.held_out_accuracy:.2%}",
-            f"{self.file_accuracy:.2%}",
-            self.outcome.artifact.path.name,
-            file_size(self.outcome.artifact.size_bytes),
-            parity,
+            f"{self.accuracy:.2%}",
+            self.file.artifact.path.name,
+            file_size(self.file.artifact.size_bytes),
+            self.parity_text(),
             f"{pytorch_ms:.3f}",
             f"{file_ms:.3f}",
             self.ratio_text(),
         )
 
+    def parity_text(self) -> str:
+        """The largest error of the file in any way it was run, as a share of the largest output."""
+        stages = self.file.verification.stages
+        reports = [item.report.worst_output for item in stages if item.stage == stages[-1].stage]
+        errors = [worst.worst.relative for worst in reports if worst is not None and worst.worst is not None]
+        return f"max|d| {max(errors):.1e}" if errors else ""
+
     def ratio_text(self) -> str:
         """The file's time over PyTorch's, or that no difference could be measured."""
-        ratio = self.latency.ratio(FILE, PYTORCH, Clock.WALL)
+        ratio = self.latency.ratio(self.file.artifact.path.name, PYTORCH, Clock.WALL)
         if ratio.ratio is None or not self.latency.is_different(ratio):
             return "no measurable difference"
         return f"{ratio.ratio:.2f}"
@@ -78,14 +91,19 @@ def train_for_demo(
 
 
 def export_trained(
-    weights: Path, target: Path, batch: int | None, report_progress: Callable[[str], None]
+    weights: Path,
+    target: Path,
+    formats: Sequence[str],
+    batch: int | None,
+    report_progress: Callable[[str], None],
 ) -> ExportOutcome:
-    """The weights are exported to `target` with every check. Raises what `pipeline.run` raises."""
+    """The weights are exported to `target` (and beside it) with every check. Raises what `pipeline.run` raises."""
+    choices = choose_formats(formats, FormatFlags(batch=batch, opset=DEFAULT_OPSET))
     plan = Plan(
         loading=Loading(model=weights),
-        output=output_names(weights, target, "final"),
-        options=ExportOptions(batch=batch),
-        tolerance=Tolerance.for_precision("float32"),
+        output=output_names(weights, target, choices),
+        choices=choices,
+        tolerances=tolerances_for(choices, None),
         images=None,
         overwrite=True,
         command_line=("python", "-m", "condmix.deploy.demo"),
@@ -93,36 +111,51 @@ def export_trained(
     return run(plan, report_progress)
 
 
-def measure_file(batch: int | None, trained: TrainedNetwork, outcome: ExportOutcome) -> DemoRow:
-    """The file's own accuracy on the held-out digits, and its time beside PyTorch's, one image and one thread.
+def measure_files(trained: TrainedNetwork, outcome: ExportOutcome) -> list[DemoRow]:
+    """Each file's own accuracy on the held-out digits, and its time beside PyTorch's, one image and one thread.
 
-    The two are timed in turns in shuffled rounds, so that neither gets the quiet minute.
+    All are timed in turns in shuffled rounds, so that none gets the quiet minute.
     """
     data = digits.load()
-    session = OnnxRuntimeBackend().open(outcome.artifact.path, threads=1)
+    runs = {file.artifact.path.name: _opened(file) for file in outcome.files}
     with one_torch_thread():
-        latency = _latency(session, outcome.network.module, data.held_out_images[:1])
-    return DemoRow(
-        batch=batch,
-        trained=trained,
-        outcome=outcome,
-        file_accuracy=_accuracy(session, data.held_out_images, data.held_out_labels),
-        latency=latency,
-    )
+        latency = _latency(runs, outcome.network.module, data.held_out_images[:1])
+    return [
+        DemoRow(
+            trained=trained,
+            outcome=outcome,
+            file=file,
+            accuracy=_accuracy(runs[file.artifact.path.name], data.held_out_images, data.held_out_labels),
+            latency=latency,
+        )
+        for file in outcome.files
+    ]
 
 
-def _latency(session: OnnxRuntimeSession, module: torch.nn.Module, image_nchw: np.ndarray) -> LatencyReport:
-    name, tensor = session.signature.inputs[0].name, torch.from_numpy(image_nchw)
+Run = Callable[[np.ndarray], np.ndarray]
+"""From images (1, channels, height, width) to scores."""
+
+
+def _opened(file: FileOutcome) -> Run:
+    """The file in its engine, one thread."""
+    backend = OnnxRuntimeBackend() if file.artifact.format is Format.ONNX else LiteRtBackend()
+    session: Session = backend.open(file.artifact.path, threads=1)
+    name, layout = session.signature.inputs[0].name, file.layout.lower()
+    return lambda image_nchw: next(iter(session.run({name: in_layout(image_nchw, layout)}).values()))
+
+
+def _latency(runs: Mapping[str, Run], module: torch.nn.Module, image_nchw: np.ndarray) -> LatencyReport:
+    tensor = torch.from_numpy(image_nchw)
 
     def run_pytorch() -> object:
         with torch.inference_mode():
             return module(tensor)
 
-    candidates = {PYTORCH: run_pytorch, FILE: lambda: session.run({name: image_nchw})}
+    candidates: dict[str, Callable[[], object]] = {PYTORCH: run_pytorch}
+    candidates |= {name: functools.partial(run_file, image_nchw) for name, run_file in runs.items()}
     return measure(candidates, settings=LATENCY)
 
 
-def _accuracy(session: OnnxRuntimeSession, images_nchw: np.ndarray, labels: np.ndarray) -> float:
-    name = session.signature.inputs[0].name
-    scores = [next(iter(session.run({name: image[None]}).values())) for image in images_nchw]
+def _accuracy(run_file: Run, images_nchw: np.ndarray, labels: np.ndarray) -> float:
+    scores = [run_file(image[None]) for image in images_nchw]
     return float((np.concatenate(scores).argmax(axis=1) == labels).mean())

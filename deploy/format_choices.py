@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from condmix.deploy.errors import PlanError
 from condmix.exporters.errors import NotExportableError
@@ -12,6 +13,7 @@ from condmix.exporters.tflite.options import TFLITE_CONDCONV_CHOICES, TfliteOpti
 
 ONNX, TFLITE = "onnx", "tflite"
 FORMATS = (ONNX, TFLITE)
+TITLES = MappingProxyType({ONNX: "ONNX", TFLITE: "TFLite"})
 ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage")
 TFLITE_ONLY_FLAGS = ("experts", "precision", "layout")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 
 from condmix.deploy.errors import UnreadableFileError
 from condmix.deploy.loading import Loading, load_network
-from condmix.deploy.output_names import record_beside
+from condmix.deploy.neighbour_record import record_of
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
 
 SCHEMA_VERSION = 1
 OUR_KEY = "condmix_version"
+NOT_OURS = "not written by condmix: it carries no metadata of ours"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class WeightsInspection:
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxInspection:
-    """An ONNX file. `record` is the content of the record beside it, None without one of this very file."""
+    """An ONNX file. `record` is the entry of this very file in the record beside it, None without one."""
 
     file: Path
     sha256: str
@@ -129,9 +129,9 @@ def inspect_onnx(path: Path) -> OnnxInspection:
         raise UnreadableFileError(_not_onnx(path, len(content)))
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
     sha256 = hashlib.sha256(content).hexdigest()
-    record, notes = _matching_record(path, sha256)
+    record, notes = record_of(path, sha256)
     if OUR_KEY not in metadata:
-        notes = (*notes, "not written by condmix: it carries no metadata of ours")
+        notes = (*notes, NOT_OURS)
     operators = Counter(f"{node.domain}.{node.op_type}".lstrip(".") for node in proto.graph.node)
     return OnnxInspection(
         file=path,
@@ -155,19 +155,3 @@ def _not_onnx(path: Path, size_bytes: int) -> str:
 def _shape(value: object) -> tuple[int | str, ...]:
     dimensions = value.type.tensor_type.shape.dim  # type: ignore[attr-defined]  # protobuf classes are made at run time
     return tuple(dim.dim_param or int(dim.dim_value) for dim in dimensions)
-
-
-def _matching_record(path: Path, sha256: str) -> tuple[Mapping[str, object] | None, tuple[str, ...]]:
-    """The record beside the file, if it is that of these very bytes, and what is to be said about it."""
-    beside = record_beside(path)
-    try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None, (f"there is no record beside it ({beside.name}): layers are not known",)
-    except (OSError, ValueError) as error:
-        return None, (f"the record beside it, {beside.name}, cannot be read: {error}",)
-    artifact = record.get("artifact") if isinstance(record, dict) else None
-    recorded = artifact.get("sha256") if isinstance(artifact, dict) else None
-    if recorded != sha256:
-        return None, (f"the record beside it, {beside.name}, is of another file (sha256 differs): it is left out",)
-    return record, ()

@@ -24,9 +24,8 @@ class NearestChoice(click.ParamType[str]):
 
     name = "choice"
 
-    def __init__(self, choices: Sequence[str], *, planned: Sequence[str] = ()) -> None:
+    def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
-        self.planned = tuple(planned)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
         """The words, as --help shows them."""
@@ -37,8 +36,6 @@ class NearestChoice(click.ParamType[str]):
         if value in self.choices:
             return value
         valid = ", ".join(self.choices)
-        if value in self.planned:
-            self.fail(f"{value!r} is not in this release, which has: {valid}", param, ctx)
         nearest = difflib.get_close_matches(value, self.choices, n=1, cutoff=0.4)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         self.fail(f"{value!r} is not a choice: {hint}valid: {valid}", param, ctx)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.costs import StageClock, peak_memory_bytes
 from condmix.deploy.images import read_images
+from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import load_network
 from condmix.deploy.metadata import metadata_of, tflite_metadata_of
 from condmix.deploy.plan import Plan
-from condmix.deploy.record import ExportOutcome, FileOutcome, to_json
+from condmix.deploy.record import ExportOutcome, FileOutcome
 from condmix.deploy.verified_file import VerifiedFile, describe, verified_onnx, verified_tflite
 from condmix.exporters.build import Build, build_from
 from condmix.exporters.capture import Captured, capture

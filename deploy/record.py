@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -126,8 +125,3 @@ def versions() -> Mapping[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return MappingProxyType(found)
-
-
-def to_json(record: Mapping[str, object]) -> str:
-    """The record as text that a person can read too; what JSON has no name for is an error, not a NaN."""
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

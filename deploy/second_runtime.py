@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -58,21 +57,15 @@ class SecondOpinion:
         }
 
 
-def default_site(environment: dict[str, str] | None = None) -> Path:
-    """The folder where the packages of tflite-runtime lie, or would: in the user's cache (XDG_CACHE_HOME)."""
-    found = (os.environ if environment is None else environment).get("XDG_CACHE_HOME", "")
-    # The specification ignores a relative path.
-    cache = Path(found) if Path(found).is_absolute() else Path.home() / ".cache"
-    return cache / "condmix" / "tflite-runtime-2.14"
-
-
 def tolerance_met(tolerance: Tolerance, final: ParityReport) -> Tolerance:
     """The tolerance as the file was held to it: where PyTorch's own error widened the limit, it is wider here too."""
     own = max((output.own_relative or 0.0 for output in final.outputs), default=0.0)
     return replace(tolerance, relative=max(tolerance.relative, tolerance.own_error_multiple * own))
 
 
-def second_opinion(content: bytes, images: np.ndarray, *, batch: int, tolerance: Tolerance, site: Path) -> SecondOpinion:
+def second_opinion(
+    content: bytes, images: np.ndarray, *, batch: int, tolerance: Tolerance, site: Path
+) -> SecondOpinion:
     """What tflite-runtime in `site` computes of the images, compared with LiteRT, delegate on and off.
 
     images: as the file takes them. tolerance: what the file was held to.
@@ -85,9 +78,7 @@ def second_opinion(content: bytes, images: np.ndarray, *, batch: int, tolerance:
     opinions = []
     try:
         for delegate in (True, False):
-            expected = run_in_batches(
-                LiteRtBackend().open(content, threads=1, delegate=delegate), images[order], batch
-            )
+            expected = run_in_batches(LiteRtBackend().open(content, threads=1, delegate=delegate), images[order], batch)
             with _opened(backend, content, delegate=delegate) as (session, version):
                 actual = run_in_batches(session, images[order], batch)
             opinions.append(_compared(expected, actual, version, tolerance))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from condmix.deploy.format_choices import TITLES
 from condmix.deploy.metadata import condmix_version, size_text
 from condmix.deploy.record import ExportOutcome, FileOutcome
+from condmix.deploy.sizes import file_size
 from condmix.exporters.records import LayerKind, LayerRecord, RewriteStep
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.records import Blame, StageParity, Verification
+from condmix.exporters.verify.tflite import EXACT_STAGE, STAGE
 from condmix.runtime.batch_report import BatchReport
 
 OK, FAILED = "[ok]", "[failed]"
@@ -50,12 +53,16 @@ def failure_text(outcome: ExportOutcome) -> str:
             continue
         verification = file.verification
         reasons = [
-            *(f"{_stage_name(item)}: {item.report.sentence()}" for item in verification.stages if not item.report.passed),
+            *(
+                f"{_stage_name(item)}: {item.report.sentence()}"
+                for item in verification.stages
+                if not item.report.passed
+            ),
             *_batch_failure(verification.batches),
             *_blame_lines(verification.blame),
         ]
         lines += [
-            f"the {file.artifact.format} file does not compute what PyTorch computes:",
+            f"the {TITLES[str(file.artifact.format)]} file does not compute what PyTorch computes:",
             *(f"  - {reason}" for reason in reasons),
             f"It was written as {path}, for finding out why; {wanted} was not touched.",
         ]
@@ -91,7 +98,8 @@ def parity_lines(verification: Verification) -> list[str]:
     last = verification.stages[-1].stage if failed is None else failed.stage
     finals = [item for item in verification.stages if item.stage == last]
     lines = [_parity_line(items) for items in _by_delegate(finals)]
-    earlier = [item for item in verification.stages if item.stage != last]
+    lines += [_parity_line([item]) for item in verification.stages if item.stage == EXACT_STAGE != last]
+    earlier = [item for item in verification.stages if item.stage not in (last, EXACT_STAGE)]
     images = verification.images
     if earlier and all(item.report.passed for item in earlier):
         names = ", ".join(dict.fromkeys(item.stage for item in earlier))
@@ -104,13 +112,6 @@ def parity_lines(verification: Verification) -> list[str]:
         lines.append(f"{_mark(verification.batches.passed)} batches: {verification.batches.sentence()}")
     lines.extend(f"     {line}" for line in _blame_lines(verification.blame))
     return lines
-
-
-def file_size(size_bytes: int) -> str:
-    """In decimal units, as file managers count."""
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1e3:.1f} kB"
-    return f"{size_bytes / 1e6:.1f} MB"
 
 
 def _file_sections(file: FileOutcome, *, in_detail: bool) -> tuple[Section, ...]:
@@ -139,7 +140,9 @@ def _by_delegate(finals: Sequence[StageParity]) -> list[list[StageParity]]:
 def _parity_line(items: Sequence[StageParity]) -> str:
     """The worst of some runs; which it was is in the record."""
     worst = max(items, key=_badness)
-    return f"{_mark(worst.report.passed)} {_way(worst)} vs PyTorch float64  {worst.report.sentence()}{_own_error(worst)}"
+    return (
+        f"{_mark(worst.report.passed)} {_way(worst)} vs PyTorch float64  {worst.report.sentence()}{_own_error(worst)}"
+    )
 
 
 def _badness(item: StageParity) -> tuple[bool, int, float]:
@@ -148,14 +151,17 @@ def _badness(item: StageParity) -> tuple[bool, int, float]:
 
 
 def _way(item: StageParity) -> str:
+    if item.stage == EXACT_STAGE:
+        return "the same with unrounded weights"
     if item.delegate is None:
         return item.stage
-    return f"{item.stage}, {'delegate on' if item.delegate else 'builtin kernels only'}"
+    return "delegate on" if item.delegate else "builtin kernels only"
 
 
 def _stage_name(item: StageParity) -> str:
-    threads = "" if item.delegate is None else f", {item.threads} thread{'' if item.threads == 1 else 's'}"
-    return f"stage {_way(item)}{threads}"
+    if item.delegate is None:
+        return f"stage {item.stage}"
+    return f"stage {STAGE}, {_way(item)}, {item.threads} thread{'' if item.threads == 1 else 's'}"
 
 
 def _own_error(item: StageParity) -> str:

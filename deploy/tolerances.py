@@ -34,7 +34,7 @@ def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances
     if name == EXACT:
         asked = replace(exact, relative=relative)
         return Tolerances(float32=asked, tflite=asked)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if choices.onnx is not None:
         notes = (
             f"--tolerance {relative:g} is for the TFLite file, whose weights are rounded; "

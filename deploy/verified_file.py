@@ -11,7 +11,8 @@ from condmix.deploy.format_choices import ONNX, TFLITE
 from condmix.deploy.metadata import condmix_version
 from condmix.deploy.plan import Plan
 from condmix.deploy.record import FileOutcome
-from condmix.deploy.second_runtime import SecondOpinion, default_site, second_opinion, tolerance_met
+from condmix.deploy.second_runtime import SecondOpinion, second_opinion, tolerance_met
+from condmix.deploy.tflite_site import default_site
 from condmix.exporters.build import Build
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep

@@ -14,7 +14,7 @@ from torch import nn
 
 from condmix.deploy.bench.litert_environment import Conversion, convert
 from condmix.deploy.bench.subjects import settled_network
-from condmix.deploy.bench.tflite_subjects import Expected, TfliteForm, TfliteSubject
+from condmix.deploy.bench.tflite_subjects import TfliteForm, TfliteSubject
 from condmix.exporters.capture import capture
 from condmix.exporters.tflite.build import build_tflite
 
@@ -30,13 +30,14 @@ T = TypeVar("T")
 class BenchFile:
     """One file and the network it was made from.
 
+    form: how it was written and what it has to reach; litert-torch's is held to what our plain one is.
     capture_seconds, write_seconds: CPU time from the module to the captured graph, and from there to the file, the
     median of the rounds; for litert-torch all of it is in write_seconds, once.
     """
 
     module: nn.Module
     content: bytes
-    expected: Expected
+    form: TfliteForm
     capture_seconds: float | None
     write_seconds: float
 
@@ -67,7 +68,7 @@ def _theirs(module: nn.Module, conversion: Conversion) -> BenchFile:
     return BenchFile(
         module=module,
         content=conversion.content,
-        expected=Expected(),
+        form=TfliteForm(),
         capture_seconds=None,
         write_seconds=conversion.cpu_seconds,
     )
@@ -81,7 +82,7 @@ def _ours(module: nn.Module, size: int, rounds: int, forms: Mapping[str, TfliteF
         files[name] = BenchFile(
             module=module,
             content=built.content,
-            expected=form.expected,
+            form=form,
             capture_seconds=capture_seconds,
             write_seconds=write_seconds,
         )

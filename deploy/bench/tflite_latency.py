@@ -44,7 +44,7 @@ class TfliteRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TfliteResult:
-    """One network's measurement. noise_floor: how far a file's ratio to itself reaches from 1, None if not known."""
+    """One network's measurement; its rows in the order in which the files were given."""
 
     network: str
     report: LatencyReport
@@ -96,9 +96,9 @@ def check_differences(network: str, differences: Mapping[str, float], files: Map
     """Every difference is within its file's bound; NaN is within none. Raises WrongAnswerError."""
     problems = tuple(
         f"{name}: differs by {differences[name]:.1e} of the largest output, expected at most "
-        f"{file.expected.largest_difference:.0e}"
+        f"{file.form.largest_difference:.0e}"
         for name, file in files.items()
-        if not differences[name] <= file.expected.largest_difference
+        if not differences[name] <= file.form.largest_difference
     )
     if problems:
         raise WrongAnswerError(network, problems)
@@ -121,6 +121,6 @@ def _row(report: LatencyReport, name: str, file: BenchFile, baseline: BenchFile,
         difference=difference_found,
         capture_seconds=file.capture_seconds,
         write_seconds=file.write_seconds,
-        time_goal=file.expected.time_goal,
-        size_goal=file.expected.size_goal,
+        time_goal=file.form.time_goal,
+        size_goal=file.form.size_goal,
     )

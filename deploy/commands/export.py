@@ -1,10 +1,9 @@
-"""condmix export: weights in, a verified ONNX file and its record out."""
+"""condmix export: weights in, verified ONNX and TFLite files and their record out."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,13 +11,16 @@ import click
 from condmix.deploy.atomic import require_room
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
+from condmix.deploy.format_choices import FORMATS, FormatFlags, choose_formats
 from condmix.deploy.input_size import RequestedSize
 from condmix.deploy.invocation import current_invocation
+from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import output_names
 from condmix.deploy.parameters import (
     BatchSize,
     NearestChoice,
+    NearestChoices,
     exit_code_epilog,
     loading_options,
     model_argument,
@@ -32,27 +34,30 @@ from condmix.exporters.options import (
     MIXCONV_CHOICES,
     NEWEST_OPSET,
     OLDEST_OPSET,
-    ExportOptions,
 )
+from condmix.exporters.tflite.options import EXPERT_BANKS, LAYOUTS, PRECISIONS
 
-FORMATS = ("onnx",)
-PLANNED_FORMATS = ("tflite",)
 STAGE_CHOICES = ("named", "rewritten", "final")
-DEFAULT_TOLERANCE = 2e-5
+DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts"
 
 
 def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
     if given:
-        message = f"int8 files are not in this release, which has: float32 as {', '.join(FORMATS)}"
+        message = (
+            f"int8 files are not in this release, which has: float32 as {' and '.join(FORMATS)}, and in TFLite "
+            "float16 weights (--precision float16) and int8 expert banks (--experts int8)"
+        )
         raise click.BadParameter(message, ctx=context, param=parameter)
     return given
 
 
 @click.command(
     "export",
-    short_help="Write a verified ONNX file.",
+    short_help="Write verified ONNX and TFLite files.",
     epilog=exit_code_epilog(
         "condmix-export model.pt --format onnx",
+        "condmix-export model.pt --format onnx,tflite",
+        "condmix-export model.pt --format tflite --experts int8",
         "condmix-export mixnet_s.pt --arch timm:mixnet_s --format onnx --batch dynamic",
         "condmix-export weights.safetensors --arch condconv_mobilenet_v2 --set experts=4 -o out/net.onnx",
         "condmix-export model.pt --factory my_project.networks:build --input-size 3x160x160",
@@ -61,10 +66,11 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
 @model_argument
 @click.option(
     "--format",
-    "format_name",
-    type=NearestChoice(FORMATS, planned=PLANNED_FORMATS),
+    "formats",
+    type=NearestChoices(FORMATS),
     default="onnx",
     show_default=True,
+    help="What to write.",
 )
 @click.option(
     "-o",
@@ -80,28 +86,52 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
     metavar="N",
     default=DEFAULT_OPSET,
     show_default=True,
-    help=f"{OLDEST_OPSET} to {NEWEST_OPSET}.",
+    help=f"Of the ONNX file, {OLDEST_OPSET} to {NEWEST_OPSET}.",
 )
 @click.option(
     "--condconv",
     type=NearestChoice(CONDCONV_CHOICES),
     default="auto",
     show_default=True,
-    help="Form of CondConv.",
+    help="Form of CondConv; in TFLite auto or experts.",
 )
 @click.option(
     "--mixconv",
     type=NearestChoice(MIXCONV_CHOICES),
     default="auto",
     show_default=True,
-    help="Form of MixConv.",
+    help="Form of MixConv in the ONNX file.",
 )
-@click.option("--stage", type=NearestChoice(STAGE_CHOICES), default="final", show_default=True, help="Where to stop.")
+@click.option(
+    "--stage",
+    type=NearestChoice(STAGE_CHOICES),
+    default="final",
+    show_default=True,
+    help="Where to stop on the way to the ONNX file.",
+)
+@click.option(
+    "--precision",
+    type=NearestChoice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="Weights of the TFLite file; it computes in float32.",
+)
+@click.option(
+    "--experts",
+    type=NearestChoice(EXPERT_BANKS),
+    help="Expert banks of the TFLite file; stored as --precision says if left out.",
+)
+@click.option(
+    "--layout",
+    type=NearestChoice(LAYOUTS),
+    default="nhwc",
+    show_default=True,
+    help="Of the TFLite file's input; the ONNX file's is nchw.",
+)
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, max_open=True),
-    default=DEFAULT_TOLERANCE,
-    show_default=True,
+    show_default=DEFAULT_TOLERANCES,
     metavar="SHARE",
     help="Largest error, as a share of the largest output.",
 )
@@ -118,7 +148,7 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
 def export(
     *,
     model: Path,
-    format_name: str,
+    formats: tuple[str, ...],
     output: Path | None,
     architecture: str | None,
     factory: str | None,
@@ -130,20 +160,33 @@ def export(
     condconv: str,
     mixconv: str,
     stage: str,
-    tolerance: float,
+    precision: str,
+    experts: str | None,
+    layout: str,
+    tolerance: float | None,
     images: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> ExitCode:
-    """Write the trained network in MODEL as an ONNX file that is proven equal to PyTorch.
+    """Write the trained network in MODEL as ONNX and TFLite files that are proven equal to PyTorch.
 
-    MODEL is a .pt, .pth or .safetensors file. Beside NAME.onnx lies NAME.condmix.json, the full record.
-    A file that fails parity is only ever written as NAME.rejected.onnx.
+    MODEL is a .pt, .pth or .safetensors file. Beside NAME.onnx and NAME.tflite lies NAME.condmix.json, the full
+    record. A file that fails parity is only ever written as NAME.rejected.onnx or NAME.rejected.tflite.
     """
-    del format_name  # there is one, and the parameter's type has checked it
-    options = ExportOptions(batch=batch, opset=opset, condconv=condconv, mixconv=mixconv, stage=stage)
+    flags = FormatFlags(
+        batch=batch,
+        opset=opset,
+        condconv=condconv,
+        mixconv=mixconv,
+        stage=stage,
+        experts=experts,
+        precision=precision,
+        layout=layout,
+        typed=_typed(),
+    )
+    choices = choose_formats(formats, flags)
     loading = Loading(
         model=model,
         architecture=architecture,
@@ -152,22 +195,21 @@ def export(
         input_size=input_size,
         allow_pickle=allow_pickle,
     )
-    names = output_names(model, output, stage)
+    names = output_names(model, output, choices)
     require_room(names.all, overwrite=overwrite)
     # From here on it takes seconds: torch is imported.
     with stage_progress(quiet=quiet) as report_progress:
         report_progress("start")
         from condmix.deploy.pipeline import run
         from condmix.deploy.plan import Plan
-        from condmix.deploy.record import to_json
         from condmix.deploy.summary import failure_text, summarise
-        from condmix.runtime.tolerance import Tolerance
+        from condmix.deploy.tolerances import tolerances_for
 
         plan = Plan(
             loading=loading,
             output=names,
-            options=options,
-            tolerance=replace(Tolerance.for_precision("float32"), relative=tolerance),
+            choices=choices,
+            tolerances=tolerances_for(choices, tolerance),
             images=images,
             overwrite=overwrite,
             command_line=current_invocation().command_line,
@@ -183,3 +225,10 @@ def export(
         return ExitCode.OK
     click.echo(f"condmix: {failure_text(outcome)}", err=True)
     return ExitCode.PARITY
+
+
+def _typed() -> frozenset[str]:
+    """The names of the parameters that were typed: a flag that changes nothing is refused, not its default."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    return frozenset(name for name in context.params if context.get_parameter_source(name) is not default)

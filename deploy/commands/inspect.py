@@ -15,6 +15,7 @@ from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.input_size import RequestedSize
 from condmix.deploy.inspection import OnnxInspection, WeightsInspection, inspect_onnx, inspect_weights
+from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
 from condmix.deploy.parameters import (
     BatchSize,
@@ -26,8 +27,10 @@ from condmix.deploy.parameters import (
 )
 from condmix.deploy.tables import LAYER_COLUMNS, LAYER_NUMBERS, layer_rows, plain_table, totals_row
 from condmix.deploy.terminal import console, stage_progress
+from condmix.deploy.tflite_inspection import TfliteInspection, inspect_tflite
 from condmix.exporters.options import CONDCONV_CHOICES, MIXCONV_CHOICES, ExportOptions
 
+EXPORTED_SUFFIXES = (".onnx", ".tflite")
 _WEIGHTS_ONLY = {
     "architecture": "--arch",
     "factory": "--factory",
@@ -47,6 +50,7 @@ _WEIGHTS_ONLY = {
         "condmix inspect model.pt",
         "condmix inspect mixnet_s.pt --arch timm:mixnet_s --batch dynamic",
         "condmix inspect model.onnx --json",
+        "condmix inspect model.tflite",
     ),
 )
 @model_argument
@@ -86,16 +90,16 @@ def inspect(
     """Show what is in MODEL, layer by layer. Nothing is written and nothing verified.
 
     Of a weights file: each CondConv and MixConv, what it was recognised as or why not, the form an export
-    would give it and why, its multiply-adds for one image and its bytes. Of an .onnx file: what it and the
-    record beside it say, and its operators.
+    would give it and why, its multiply-adds for one image and its bytes. Of an .onnx or .tflite file: what it
+    and the record beside it say, its operators, and how many of them LiteRT's delegate takes.
     """
-    if model.suffix == ".onnx":
-        _refuse_weights_flags()
-        found = inspect_onnx(model)
+    if model.suffix in EXPORTED_SUFFIXES:
+        _refuse_weights_flags(model.suffix)
+        found = inspect_onnx(model) if model.suffix == ".onnx" else inspect_tflite(model)
         if as_json:
             _print_json(found.to_dict())
         else:
-            _print_onnx(found)
+            _print_exported(found)
         return ExitCode.OK
     loading = Loading(
         model=model,
@@ -115,7 +119,7 @@ def inspect(
     return ExitCode.OK
 
 
-def _refuse_weights_flags() -> None:
+def _refuse_weights_flags(suffix: str) -> None:
     """An exported file says itself what it is: flags about weights would be ignored, so they are refused."""
     context = click.get_current_context()
     given = [
@@ -124,13 +128,11 @@ def _refuse_weights_flags() -> None:
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
     ]
     if given:
-        summary = "an .onnx file is inspected as it is; leave these out:"
+        summary = f"a file that ends in {suffix} is inspected as it is; leave these out:"
         raise PlanError(summary, given)
 
 
 def _print_json(record: Mapping[str, object]) -> None:
-    from condmix.deploy.record import to_json
-
     click.echo(to_json(record), nl=False)
 
 
@@ -149,12 +151,10 @@ def _print_weights(found: WeightsInspection, *, in_detail: bool) -> None:
         click.echo(f"note: {note}")
 
 
-def _print_onnx(found: OnnxInspection) -> None:
-    from condmix.deploy.summary import file_size
+def _print_exported(found: OnnxInspection | TfliteInspection) -> None:
+    from condmix.deploy.sizes import file_size
 
-    opsets = ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())
-    container = f"opset {opsets}  IR {found.ir_version}"
-    click.echo(f"{found.file}  {file_size(found.size_bytes)}  {container}  sha256 {found.sha256[:12]}")
+    click.echo(f"{found.file}  {file_size(found.size_bytes)}  {_container(found)}  sha256 {found.sha256[:12]}")
     for role, values in (("input", found.inputs), ("output", found.outputs)):
         for name, shape in values.items():
             click.echo(f"{role}: {name} [{', '.join(map(str, shape))}]")
@@ -164,8 +164,17 @@ def _print_onnx(found: OnnxInspection) -> None:
         click.echo(f"verified: {'yes' if found.record.get('passed') is True else 'NO: this file was rejected'}")
         _print_layers(cast("Sequence[Mapping[str, object]]", found.record.get("layers", [])))
     click.echo("operators: " + ", ".join(f"{name} x{count}" for name, count in found.operators.items()))
+    if isinstance(found, TfliteInspection):
+        click.echo(f"delegate: {found.coverage.sentence()}")
     for note in found.notes:
         click.echo(f"note: {note}")
+
+
+def _container(found: OnnxInspection | TfliteInspection) -> str:
+    if isinstance(found, TfliteInspection):
+        return "TFLite"
+    opsets = ", ".join(f"{domain} {version}" for domain, version in found.opsets.items())
+    return f"opset {opsets}  IR {found.ir_version}"
 
 
 def _print_layers(layers: Sequence[Mapping[str, object]]) -> None:

@@ -6,6 +6,7 @@ import difflib
 
 import click
 
+from condmix.deploy.commands.doctor import doctor
 from condmix.deploy.commands.export import export
 from condmix.deploy.commands.inspect import inspect
 from condmix.deploy.commands.train import train
@@ -36,15 +37,16 @@ class SuggestingGroup(click.Group):
     cls=SuggestingGroup,
     epilog=exit_code_epilog(
         "condmix train condconv_digits -o digits.pt",
-        "condmix export digits.pt --format onnx",
+        "condmix export digits.pt --format onnx,tflite",
         "condmix inspect digits.onnx",
         "condmix zoo --counts",
+        "condmix doctor",
     ),
 )
 @version_option
 def condmix() -> None:
-    """Trained CondConv and MixNet networks from PyTorch to verified ONNX files."""
+    """Trained CondConv and MixNet networks from PyTorch to verified ONNX and TFLite files."""
 
 
-for _command in (export, inspect, train, zoo):
+for _command in (doctor, export, inspect, train, zoo):
     condmix.add_command(_command)

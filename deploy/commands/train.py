@@ -81,7 +81,7 @@ def train(
         trained = train_digits(architecture, settings, wanted, output, report_progress)
     result = trained.result
     if as_json:
-        from condmix.deploy.record import to_json
+        from condmix.deploy.json_text import to_json
 
         record = {
             "schema_version": SCHEMA_VERSION,

@@ -35,7 +35,7 @@ def zoo(*, name: str | None, counts: bool, as_json: bool, quiet: bool, verbose: 
 
         rows = list_zoo(names() if name is None else [name], with_counts=counts, report_progress=report_progress)
     if as_json:
-        from condmix.deploy.record import to_json
+        from condmix.deploy.json_text import to_json
 
         record = {
             "schema_version": SCHEMA_VERSION,

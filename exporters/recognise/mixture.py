@@ -67,7 +67,7 @@ def find_mixture(
             if best is None:
                 failure = (
                     f"the kernel is not linear in '{candidate.name}' ({size} numbers), the narrowest value it is "
-                    f"computed from: off by {deviation:.1e} of its largest element"
+                    f"computed from: {_violation(deviation)}"
                 )
             break
         # Ties go to the value nearer the input: the routing itself rather than a reshape of it.
@@ -102,6 +102,12 @@ def _affine_deviation(part: PartialGraph, size: int, generator: np.random.Genera
             if np.isnan(worst):
                 return worst
     return worst
+
+
+def _violation(deviation: float) -> str:
+    if np.isnan(deviation):
+        return "not finite for every value of it"
+    return f"off by {deviation:.1e} of its largest element"
 
 
 def _read_experts(part: PartialGraph, routing: ir.Value, size: int) -> Mixture:

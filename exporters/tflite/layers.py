@@ -74,6 +74,9 @@ def gemm(emitter: Emitter, node: ir.Node, activation: Activation) -> Tensor:
         raise Unsupported(message)
     alpha, beta = attribute_float(node, "alpha", 1.0), attribute_float(node, "beta", 1.0)
     oi = alpha * (weight if attribute_int(node, "transB", 0) else weight.T)
+    if bias is not None and bias.size not in (1, oi.shape[0]):
+        message = f"its bias has shape {bias.shape}: one number a column is supported"
+        raise Unsupported(message)
     bias_o = np.zeros(oi.shape[0]) if bias is None else beta * np.broadcast_to(bias.reshape(-1), (oi.shape[0],))
     x = operand(emitter, node, 0, 0)
     return emitter.fully_connected(

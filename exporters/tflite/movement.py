@@ -7,7 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import onnx_ir as ir
 
-from condmix.exporters.graph.facts import attribute_int, attribute_ints, constant_ints, static_shape
+from condmix.exporters.graph.facts import (
+    attribute_int,
+    attribute_ints,
+    attribute_string,
+    constant,
+    constant_ints,
+    static_shape,
+)
 from condmix.exporters.tflite.emitter import Emitter, nhwc
 from condmix.exporters.tflite.lowering import Lowering, Unsupported, axis_of, operand, result_shape
 from condmix.exporters.tflite.model import Tensor
@@ -70,7 +77,16 @@ def transpose(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tenso
 def concat(emitter: Emitter, node: ir.Node, activation: Activation) -> Tensor:
     rank = len(result_shape(node))
     tensors = [operand(emitter, node, index, rank) for index in range(len(node.inputs))]
+    # A stored single number has lost its axes, which broadcasting does not miss.
+    tensors = [item if item.data is None else _with_rank(emitter, item, rank) for item in tensors]
     return emitter.concat(tensors, axis_of(attribute_int(node, "axis", 0), rank), "concat", activation)
+
+
+def _with_rank(emitter: Emitter, stored: Tensor, rank: int) -> Tensor:
+    assert stored.data is not None
+    if len(stored.shape) == rank:
+        return stored
+    return emitter.constant(stored.data.reshape((1,) * rank), "single")
 
 
 def slice_(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
@@ -149,8 +165,16 @@ def pad(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     pairs = [(0, 0)] * rank
     for position, axis in enumerate(axes):
         pairs[axis_of(axis, rank)] = (amounts[position], amounts[position + len(axes)])
-    fill = operand(emitter, node, 2, 0) if len(node.inputs) > 2 and node.inputs[2] is not None else None
-    value = 0.0 if fill is None or fill.data is None else float(np.asarray(fill.data).reshape(-1)[0])
+    mode = attribute_string(node, "mode", "constant")
+    if mode != "constant":
+        message = f"mode {mode} has no TFLite form here: only constant borders do"
+        raise Unsupported(message)
+    filling = node.inputs[2] if len(node.inputs) > 2 else None
+    fill = np.zeros(1) if filling is None else constant(filling)
+    if fill is None:
+        message = "its filling is computed"
+        raise Unsupported(message)
+    value = float(fill.reshape(-1)[0])
     if value == 0.0:
         return emitter.pad(x, pairs)
     return pad_with(emitter, x, pairs, value)

@@ -38,6 +38,9 @@ def pool(operator: Operator) -> Lowering:
         strides = attribute_ints(node, "strides", (1, 1))
         out = nhwc(result_shape(node))
         sizes = x.shape[1:3]
+        if any((out[1 + axis] - 1) * strides[axis] >= sizes[axis] + given[axis] for axis in (0, 1)):
+            message = "its last window begins behind the image"
+            raise Unsupported(message)
         # What the windows see, which ceil_mode may push beyond the given pads.
         pads: Pairs = [
             (given[axis], max((out[1 + axis] - 1) * strides[axis] + kernel[axis] - sizes[axis] - given[axis], 0))

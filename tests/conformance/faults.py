@@ -14,6 +14,7 @@ from condmix.exporters.records import LayerRecord
 from condmix.exporters.verify.records import Verification
 from tests.conformance.case import ConformanceCase
 from tests.conformance.proof import Attempt, Proof
+from tests.conformance.tflite_proof import tflite_faults
 
 WIDEST_LIMIT = 1e-4
 """Of the largest value of an image. A network whose own rounding asks for more says too little about an export."""
@@ -27,6 +28,9 @@ def faults(proof: Proof) -> list[str]:
     found: list[str] = []
     for attempt in proof.attempts:
         found += [f"{attempt.export.label}: {fault}" for fault in attempt_faults(attempt)]
+    for file in proof.tflite:
+        refused = bool(proof.any_batch.export.refused)
+        found += [f"{file.label}: {fault}" for fault in tflite_faults(file, batch_refused=refused)]
     if proof.one_image.build is not None:
         found += [f"recognition: {fault}" for fault in layer_faults(proof.case, proof.one_image.build.layers)]
         found += [f"stage named: {fault}" for fault in named_faults(proof.one_image.build)]

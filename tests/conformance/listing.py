@@ -10,7 +10,7 @@ import onnx
 def listing(proto: onnx.ModelProto) -> str:
     """One line a node, in the order of the graph: `<name>  <operator>  <shape of each output>`.
 
-    A shape is `[1, 8, 12, 12]`; an axis is a number, a name such as `batch`, or `?` where shape inference knows nothing.
+    A shape is `[1, 8, 12, 12]`; an axis is a number, a name such as `batch`, or `?` where inference knows nothing.
     """
     shapes = _shapes(proto)
     rows = [

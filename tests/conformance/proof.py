@@ -15,6 +15,8 @@ from condmix.runtime.batch_report import BatchProperty
 from condmix.runtime.parity_report import ParityReport
 from condmix.runtime.tolerance import Tolerance
 from tests.conformance.case import ANY_BATCH, ConformanceCase, Export
+from tests.conformance.tflite_proof import ONE_IMAGE as ONE_TFLITE_IMAGE
+from tests.conformance.tflite_proof import STORED_KERNELS, THREE_IMAGES, TfliteAttempt, attempt_tflite
 
 TOLERANCE = Tolerance.for_precision("float32")
 
@@ -56,6 +58,7 @@ class Proof:
 
     case: ConformanceCase
     attempts: tuple[Attempt, ...]
+    tflite: tuple[TfliteAttempt, ...] = ()
 
     @property
     def one_image(self) -> Attempt:
@@ -94,7 +97,12 @@ def prove(case: ConformanceCase, report_progress: Callable[[str], None] = _silen
             built = replace(built, stages=(built.final,))
         verification = verify_onnx(built, evidence, batch=batch, tolerance=TOLERANCE, report_progress=_silent)
         attempts.append(Attempt(export=export, build=built, verification=verification))
-    return Proof(case=case, attempts=tuple(attempts))
+    assert evidence is not None
+    tflite: list[TfliteAttempt] = []
+    for options in (ONE_TFLITE_IMAGE, THREE_IMAGES, *((STORED_KERNELS,) if case.condconv_layers else ())):
+        report_progress(f"tflite, {options}")
+        tflite.append(attempt_tflite(captured, evidence, options, TOLERANCE))
+    return Proof(case=case, attempts=tuple(attempts), tflite=tuple(tflite))
 
 
 def _excess(report: ParityReport) -> tuple[int, float]:

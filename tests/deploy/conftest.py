@@ -11,14 +11,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from condmix.deploy import pipeline, verified_file
 from condmix.deploy.cli import run
 from condmix.deploy.loading import Loading, load_network
-from condmix.deploy.metadata import metadata_of
-from condmix.exporters.build import Build, build
+from condmix.deploy.metadata import metadata_of, tflite_metadata_of
+from condmix.exporters.build import Build, build_from
+from condmix.exporters.capture import Captured, capture
 from condmix.exporters.finish import IR_VERSION
 from condmix.exporters.options import ExportOptions
-from condmix.exporters.verify import verify
+from condmix.exporters.tflite.build import TfliteBuild, build_tflite
+from condmix.exporters.tflite.options import TfliteOptions
+from condmix.exporters.verify.evidence import Evidence, gather
 from condmix.exporters.verify.records import Blame, Verification
+from condmix.exporters.verify.tflite import verify_tflite
+from condmix.exporters.verify.verify import verify_onnx
 from condmix.models import checkpoint, zoo
 from condmix.models.digits import CLASS_NAMES, PREPROCESSING
 from condmix.models.network import LoadedNetwork
@@ -88,34 +94,75 @@ def network(weights: Path) -> LoadedNetwork:
 
 
 @pytest.fixture(scope="session")
-def built(network: LoadedNetwork) -> Build:
-    """Its graphs at batch 1."""
-    options = ExportOptions()
-    metadata = metadata_of(network, options, FLOAT32, IR_VERSION)
-    return build(network.module, network.input_size, options, metadata, lambda _stage: None)
+def captured(network: LoadedNetwork) -> Captured:
+    """Its graph. Captured once: that takes seconds."""
+    return capture(network.module, network.input_size)
 
 
 @pytest.fixture(scope="session")
-def verified(built: Build, network: LoadedNetwork) -> Verification:
+def built(network: LoadedNetwork, captured: Captured) -> Build:
+    """Its graphs at batch 1."""
+    options = ExportOptions()
+    return build_from(captured, options, metadata_of(network, options, FLOAT32, IR_VERSION), _silent)
+
+
+@pytest.fixture(scope="session")
+def tflite_built(network: LoadedNetwork, captured: Captured) -> TfliteBuild:
+    """The same as TFLite."""
+    options = TfliteOptions()
+    return build_tflite(captured, options, tflite_metadata_of(network, options, FLOAT32), _silent)
+
+
+@pytest.fixture(scope="session")
+def evidence(built: Build, network: LoadedNetwork) -> Evidence:
+    """What every file of it is compared with."""
+    return gather(built, network.module, network.input_size, batch=1, images=None, report_progress=_silent)
+
+
+@pytest.fixture(scope="session")
+def verified(built: Build, evidence: Evidence) -> Verification:
     """The proof of these graphs."""
-    return verify(
-        built,
-        network.module,
-        network.input_size,
-        batch=1,
-        tolerance=FLOAT32,
-        images=None,
-        report_progress=lambda _stage: None,
+    return verify_onnx(built, evidence, batch=1, tolerance=FLOAT32, report_progress=_silent)
+
+
+@pytest.fixture(scope="session")
+def tflite_verified(tflite_built: TfliteBuild, evidence: Evidence) -> Verification:
+    """The proof of the TFLite file."""
+    return verify_tflite(
+        tflite_built, evidence, batch=1, tolerance=FLOAT32, shared_tolerance=FLOAT32, report_progress=_silent
     )
 
 
 @pytest.fixture
-def quick(built: Build, verified: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports of `weights` take the graphs and the proof made once; for tests of everything around them."""
-    from condmix.deploy import pipeline
+def captured_once(captured: Captured, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of `weights` start from its graph and its evidence; what follows is done for each."""
+    monkeypatch.setattr(pipeline, "capture", lambda *_arguments: captured)
+    monkeypatch.setattr(pipeline, "gather", lambda *_arguments, **_options: evidence)
 
-    monkeypatch.setattr(pipeline, "build", lambda *_arguments: built)
-    monkeypatch.setattr(pipeline, "verify", lambda *_arguments, **_options: verified)
+
+@pytest.fixture
+def quick(
+    captured_once: None,
+    built: Build,
+    tflite_built: TfliteBuild,
+    verified: Verification,
+    tflite_verified: Verification,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exports of `weights` take the files and the proofs made once; for tests of everything around them."""
+    del captured_once
+    monkeypatch.setattr(pipeline, "build_from", lambda *_arguments: built)
+    monkeypatch.setattr(pipeline, "build_tflite", lambda *_arguments: tflite_built)
+    monkeypatch.setattr(verified_file, "verify_onnx", lambda *_arguments, **_options: verified)
+    monkeypatch.setattr(verified_file, "verify_tflite", lambda *_arguments, **_options: tflite_verified)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache, empty: whether tflite-runtime is prepared must not depend on the machine."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -136,14 +183,16 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 
 def failing(verified: Verification) -> Verification:
-    """The same proof with a final stage that lies outside on one thread, and a module to blame."""
+    """The same proof with a last stage that lies outside on one thread, and a module to blame."""
     broken = _beyond_limit(verified.final)
-    stages = tuple(
-        dataclasses.replace(item, report=broken) if (item.stage, item.threads) == ("final", 1) else item
-        for item in verified.stages
-    )
-    blame = Blame(stage="final", module_path="blocks.2", value_name="v", report=broken)
+    first = next(item for item in verified.stages if item.stage == verified.stages[-1].stage)
+    stages = tuple(dataclasses.replace(item, report=broken) if item is first else item for item in verified.stages)
+    blame = Blame(stage=first.stage, module_path="blocks.2", value_name="v", report=broken)
     return dataclasses.replace(verified, stages=stages, blame=blame)
+
+
+def _silent(_stage: str) -> None:
+    return
 
 
 def _beyond_limit(report: ParityReport) -> ParityReport:

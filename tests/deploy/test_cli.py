@@ -32,12 +32,32 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["exprot"], "'exprot' is not a command: did you mean 'export'? valid: export, inspect, train, zoo"),
+        (["exprot"], "'exprot' is not a command: did you mean 'export'? valid: doctor, export, inspect, train, zoo"),
         (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
         (["export", "a.pt", "--opste", "18"], "--opset"),
-        (["export", "a.pt", "--format", "tflite"], "'tflite' is not in this release, which has: onnx"),
-        (["export", "a.pt", "--format", "onxx"], "did you mean 'onnx'? valid: onnx"),
-        (["export", "a.pt", "--int8"], "int8 files are not in this release, which has: float32 as onnx"),
+        (["export", "a.pt", "--format", "onxx"], "did you mean 'onnx'? valid: onnx, tflite"),
+        (["export", "a.pt", "--format", "onnx,tfilte"], "did you mean 'tflite'? valid: onnx, tflite"),
+        (["export", "a.pt", "--format", "tflite,onnx,tflite"], "given twice: tflite"),
+        (["export", "a.pt", "--format", ""], "'' is not a choice: valid: onnx, tflite"),
+        (["export", "a.pt", "--int8"], "int8 files are not in this release, which has: float32 as onnx and tflite"),
+        (["export", "a.pt", "--experts", "int8"], "--experts is about TFLite files: leave it out, or add tflite"),
+        (["export", "a.pt", "--precision", "float16"], "--precision is about TFLite files"),
+        (["export", "a.pt", "--layout", "nchw"], "--layout is about TFLite files"),
+        (["export", "a.pt", "--format", "tflite", "--opset", "18"], "--opset is about ONNX files"),
+        (["export", "a.pt", "--format", "tflite", "--mixconv", "merged"], "or add onnx to --format tflite"),
+        (["export", "a.pt", "--format", "tflite", "--stage", "named"], "--stage is about ONNX files"),
+        (["export", "a.pt", "--format", "tflite", "--condconv", "kernel"], "it can be auto or experts"),
+        (["export", "a.pt", "--format", "tflite", "--experts", "int4"], "did you mean 'int8'?"),
+        (["export", "a.pt", "--format", "tflite", "--precision", "half"], "valid: float32, float16"),
+        (["export", "a.pt", "--format", "tflite", "--layout", "nhcw"], "valid: nhwc, nchw"),
+        (
+            ["export", "a.pt", "--format", "tflite", "--precision", "float16", "--experts", "float32"],
+            "contradicts experts float32",
+        ),
+        (["export", "a.pt", "--format", "tflite", "-o", "a.onnx"], "does not end in .tflite"),
+        (["export", "a.pt", "--format", "onnx,tflite", "-o", "a"], "does not end in .onnx or .tflite"),
+        (["doctor", "--prepare", "tflite"], "did you mean 'tflite-runtime'?"),
+        (["inspect", "a.tflite", "--batch", "2"], "a file that ends in .tflite is inspected as it is"),
         (
             ["export", "a.pt", "--condconv", "kernle"],
             "did you mean 'kernel'? valid: auto, kernel, grouped, matmul, experts",
@@ -99,14 +119,14 @@ def test_a_package_missing_behind_the_door_is_code_8_too(condmix: Run, monkeypat
 def test_a_missing_engine_is_code_8(
     condmix: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from condmix.deploy import pipeline
-    from condmix.exporters.verify import verify
+    from condmix.deploy import verified_file
+    from condmix.exporters.verify.verify import verify_onnx
 
     def without_engine(*arguments: object, **options: object) -> object:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
-        return verify(*arguments, **options)  # type: ignore[arg-type]
+        return verify_onnx(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "verify", without_engine)
+    monkeypatch.setattr(verified_file, "verify_onnx", without_engine)
     ran = condmix("export", weights, "-o", tmp_path / "a.onnx")
     assert ran.code == 8
     assert 'pip install "condmix[onnxruntime]"' in ran.err
@@ -145,7 +165,7 @@ def test_an_interruption_that_a_library_swallows_is_one_too(
             message = "something else"
             raise CaptureError(message) from None
 
-    monkeypatch.setattr(pipeline, "build", swallow)
+    monkeypatch.setattr(pipeline, "capture", swallow)
     assert condmix("export", weights, "-o", tmp_path).code == 130
     assert condmix("export", tmp_path / "absent.pt").code == 3
 

@@ -9,6 +9,7 @@ import pytest
 
 from condmix.deploy import demo, demo_steps
 from condmix.deploy.demo import EXPORTS, DemoExport, main
+from condmix.deploy.format_choices import FORMATS
 from condmix.models.zoo import names
 from condmix.runtime.latency_report import LatencySettings
 from tests.deploy.conftest import files_in
@@ -17,29 +18,29 @@ from tests.deploy.conftest import files_in
 def test_it_trains_exports_verifies_measures_and_sums_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = DemoExport(architecture="mixnet_digits", batch=1, file_name="mixnet_digits.onnx")
+    one = DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits")
     monkeypatch.setattr(demo, "EXPORTS", (one,))
     monkeypatch.setattr(
         demo_steps, "LATENCY", LatencySettings(warmup_runs=1, minimum_runs=20, minimum_seconds=0.0, block=1, seed=0)
     )
     assert demo.run(tmp_path, epochs=1) == 0
-    assert files_in(tmp_path) == {"mixnet_digits.pt", "mixnet_digits.onnx", "mixnet_digits.condmix.json"}
+    written = {f"mixnet_digits.{suffix}" for suffix in ("pt", "onnx", "tflite", "condmix.json")}
+    assert files_in(tmp_path) == written
     out = capsys.readouterr().out
-    row = re.search(
-        r"^mixnet_digits +1 +(\d+\.\d\d)% +(\d+\.\d\d)% +mixnet_digits\.onnx +[\d.]+ kB +max\|d\| \S+ +[\d.]+ +[\d.]+ ",
-        out,
-        flags=re.MULTILINE,
-    )
-    assert row is not None
+    named = r"^mixnet_digits +1 +(\d+\.\d\d)% +(\d+\.\d\d)% +mixnet_digits\.(\w+)"
+    rows = re.findall(rf"{named} +[\d.]+ kB +max\|d\| \S+ +[\d.]+ +[\d.]+ ", out, flags=re.MULTILINE)
+    assert [row[2] for row in rows] == ["onnx", "tflite"]
     # Of 360 digits one more or less may change sides by rounding alone.
-    assert abs(float(row[1]) - float(row[2])) < 100 / 360 + 0.01
+    assert all(abs(float(row[0]) - float(row[1])) < 100 / 360 + 0.01 for row in rows)
     assert f"Everything lies in {tmp_path}" in out
 
 
 def test_every_export_names_a_network_and_a_file_of_its_own() -> None:
     assert {item.architecture for item in EXPORTS} == {"condconv_digits", "mixnet_digits"} <= set(names())
-    assert len({item.file_name for item in EXPORTS}) == len(EXPORTS)
+    assert len({item.stem for item in EXPORTS}) == len(EXPORTS)
     assert None in {item.batch for item in EXPORTS}
+    both = {item.architecture for item in EXPORTS if item.formats == FORMATS}
+    assert both == {"condconv_digits", "mixnet_digits"}
 
 
 def test_wrong_usage_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from condmix.deploy import atomic, pipeline
-from condmix.deploy.commands.export import DEFAULT_TOLERANCE
+from condmix.deploy import atomic, pipeline, verified_file
+from condmix.deploy.commands.export import DEFAULT_TOLERANCES
 from condmix.exporters.verify.records import Verification
+from condmix.runtime.tolerance import Tolerance
 from tests.deploy.conftest import FLOAT32, Run, failing, files_in
 
 PLAIN = """
@@ -92,27 +93,32 @@ def test_flags_reach_the_file(condmix: Run, weights: Path, tmp_path: Path) -> No
     )
     record = json.loads(ran.out)
     assert ran.code == 0
-    assert record["options"] == {"batch": 2, "opset": 17, "condconv": "experts", "mixconv": "auto", "stage": "final"}
-    assert record["opset"] == 17
+    (entry,) = record["artifacts"]
+    assert entry["options"] == {"batch": 2, "opset": 17, "condconv": "experts", "mixconv": "auto", "stage": "final"}
+    assert entry["opset"] == 17
     assert record["input_size"] == [1, 48, 40]
-    assert {layer["form"] for layer in record["layers"]} == {"experts"}
-    assert record["artifact"]["signature"]["inputs"][0]["shape"] == [2, 1, 48, 40]
-    assert record["verification"]["stages"][-1]["parity"]["tolerance"]["relative"] == 1e-4
+    assert {layer["form"] for layer in entry["layers"]} == {"experts"}
+    assert entry["artifact"]["signature"]["inputs"][0]["shape"] == [2, 1, 48, 40]
+    assert entry["verification"]["stages"][-1]["parity"]["tolerance"]["relative"] == 1e-4
 
 
-def test_the_default_tolerance_is_that_of_float32() -> None:
-    assert FLOAT32.relative == DEFAULT_TOLERANCE
+def test_help_names_the_default_tolerances() -> None:
+    named = (FLOAT32, Tolerance.for_precision("float16_weights"), Tolerance.for_precision("int8_experts"))
+    exact, half, int8 = (f"{tolerance.relative:.0e}" for tolerance in named)
+    assert f"{exact}; {half} with float16 weights, {int8} with int8 experts" == DEFAULT_TOLERANCES
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_failed_parity_is_code_5_on_both_streams(
     condmix: Run, weights: Path, tmp_path: Path, verified: Verification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "verify", lambda *_arguments, **_options: failing(verified))
+    monkeypatch.setattr(verified_file, "verify_onnx", lambda *_arguments, **_options: failing(verified))
     ran = condmix("export", weights, "-o", tmp_path / "a.onnx", "--json", "-q")
     assert ran.code == 5
     assert json.loads(ran.out)["passed"] is False
-    assert ran.err.startswith("condmix: the file does not compute what PyTorch computes:\n  - stage final: max|d| ")
+    assert ran.err.startswith(
+        "condmix: the ONNX file does not compute what PyTorch computes:\n  - stage final: max|d| "
+    )
     assert files_in(tmp_path) == {"a.rejected.onnx", "a.rejected.condmix.json"}
 
 
@@ -189,7 +195,7 @@ def test_an_unforeseen_failure_is_code_1(
     def fail(*_arguments: object) -> None:
         np.zeros(1).reshape(7)
 
-    monkeypatch.setattr(pipeline, "build", fail)
+    monkeypatch.setattr(pipeline, "capture", fail)
     ran = condmix("export", weights, "-o", tmp_path)
     assert ran.code == 1
     assert "condmix: unexpected: ValueError: cannot reshape array" in ran.err

@@ -78,7 +78,7 @@ def test_a_record_of_another_file_is_left_out(exported: Path) -> None:
     assert found.notes == (f"the record beside it, {record.name}, is of another file (sha256 differs): it is left out",)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"artifact": 3}', "\udcff"])
+@pytest.mark.parametrize("content", ["{", "[]", '{"artifacts": 3}', '{"artifacts": [3, {"artifact": 4}]}', "\udcff"])
 def test_a_damaged_record_is_told_and_left_out(exported: Path, content: str) -> None:
     exported.with_name("net.condmix.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     found = inspect_onnx(exported)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from condmix.deploy.metadata import metadata_of, size_text
+from condmix.deploy.metadata import metadata_of, size_text, tflite_metadata_of
 from condmix.exporters.finish import IR_VERSION
 from condmix.exporters.options import ExportOptions
+from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models.network import LoadedNetwork
 from condmix.models.preprocessing import Preprocessing
 from condmix.runtime.tolerance import Tolerance
@@ -40,6 +41,17 @@ def test_what_nobody_knows_is_left_out(network: LoadedNetwork) -> None:
     nameless = dataclasses.replace(network, class_names=None, source=None, source_sha256=None)
     metadata = metadata_of(nameless, ExportOptions(), FLOAT32, IR_VERSION)
     assert {"class_names", "source_file", "source_sha256"}.isdisjoint(metadata)
+
+
+def test_a_tflite_file_says_the_layout_of_its_input(network: LoadedNetwork) -> None:
+    metadata = tflite_metadata_of(network, TfliteOptions(layout="nchw", batch=2), FLOAT32)
+    of_onnx = metadata_of(network, ExportOptions(batch=2), FLOAT32, IR_VERSION)
+    assert metadata["input_layout"] == "NCHW"
+    assert json.loads(metadata["created_by_options"])["layout"] == "nchw"
+    own = {"created_by_options", "minimum_runtime", "input_layout"}
+    assert {key: metadata[key] for key in metadata if key not in own} == {
+        key: of_onnx[key] for key in of_onnx if key not in own
+    }
 
 
 @pytest.mark.parametrize(("batch", "text"), [(1, "1x3x8x9"), (4, "4x3x8x9"), (None, "Nx3x8x9")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from condmix.deploy.parameters import BatchSize, InputSizeText, NearestChoice, SettingText, settings_of
+from condmix.deploy.parameters import BatchSize, InputSizeText, NearestChoice, NearestChoices, SettingText, settings_of
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,33 @@ from condmix.deploy.parameters import BatchSize, InputSizeText, NearestChoice, S
         ("kernal", "'kernal' is not a choice: did you mean 'kernel'? valid: auto, kernel"),
         ("zzz", "'zzz' is not a choice: valid: auto, kernel"),
         ("Kernel", "'Kernel' is not a choice: did you mean 'kernel'? valid: auto, kernel"),
-        ("later", "'later' is not in this release, which has: auto, kernel"),
     ],
 )
 def test_a_wrong_word_is_answered_with_the_right_ones(typed: str, message: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
-        NearestChoice(("auto", "kernel"), planned=("later",)).convert(typed, None, None)
+        NearestChoice(("auto", "kernel")).convert(typed, None, None)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("a", ("a",)), ("b,a", ("a", "b")), (" a , b ", ("a", "b")), (("b", "a"), ("a", "b"))],
+)
+def test_several_words_come_in_the_order_of_the_choices(typed: str | tuple[str, ...], words: tuple[str, ...]) -> None:
+    assert NearestChoices(("a", "b")).convert(typed, None, None) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("onnx,", "'' is not a choice: valid: onnx, tflite"),
+        ("onnx;tflite", "'onnx;tflite' is not a choice: did you mean 'tflite'? valid: onnx, tflite"),
+        ("tflite,onnx,onnx", "given twice: onnx"),
+    ],
+)
+def test_one_wrong_word_among_several_is_refused(typed: str, message: str) -> None:
+    with pytest.raises(click.BadParameter) as caught:
+        NearestChoices(("onnx", "tflite")).convert(typed, None, None)
     assert caught.value.message == message
 
 

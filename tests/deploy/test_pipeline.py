@@ -13,24 +13,28 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from condmix.deploy import pipeline
+from condmix.deploy import pipeline, verified_file
 from condmix.deploy.atomic import PendingFiles
 from condmix.deploy.errors import OutputError, PlanError
+from condmix.deploy.format_choices import FormatChoices
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import output_names
 from condmix.deploy.pipeline import run
 from condmix.deploy.plan import Plan
 from condmix.deploy.summary import failure_text, summarise
+from condmix.deploy.tolerances import tolerances_for
 from condmix.exporters.build import Build
 from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.lower import condconv_kernel
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.named.condconv import CondConvLayer
 from condmix.exporters.options import ExportOptions
+from condmix.exporters.tflite.build import TfliteBuild
+from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.records import Verification
 from condmix.runtime.artifact import Artifact
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
-from tests.deploy.conftest import FLOAT32, files_in
+from tests.deploy.conftest import files_in
 
 MakePlan = Callable[..., Plan]
 WRITTEN = {"small.onnx", "small.condmix.json"}
@@ -41,13 +45,19 @@ REJECTED = {"small.rejected.onnx", "small.rejected.condmix.json"}
 def plan(weights: Path, tmp_path: Path) -> MakePlan:
     """An export of `weights` into tmp_path."""
 
-    def make(*, options: ExportOptions | None = None, overwrite: bool = False, images: Path | None = None) -> Plan:
-        chosen = options or ExportOptions()
+    def make(
+        *,
+        options: ExportOptions | None = ExportOptions(),  # noqa: B008 - frozen
+        tflite: TfliteOptions | None = None,
+        overwrite: bool = False,
+        images: Path | None = None,
+    ) -> Plan:
+        choices = FormatChoices(onnx=options, tflite=tflite)
         return Plan(
             loading=Loading(model=weights),
-            output=output_names(weights, tmp_path, chosen.stage),
-            options=chosen,
-            tolerance=FLOAT32,
+            output=output_names(weights, tmp_path, choices),
+            choices=choices,
+            tolerances=tolerances_for(choices, None),
             images=images,
             overwrite=overwrite,
             command_line=("condmix-export", "small.pt"),
@@ -69,7 +79,8 @@ def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: P
 
     record = json.loads((tmp_path / "small.condmix.json").read_text())
     content = (tmp_path / "small.onnx").read_bytes()
-    artifact = Artifact.from_dict(record["artifact"])
+    (entry,) = record["artifacts"]
+    artifact = Artifact.from_dict(entry["artifact"])
     assert artifact.sha256 == hashlib.sha256(content).hexdigest()
     assert artifact.size_bytes == len(content)
     assert artifact.path == Path("small.onnx")
@@ -77,12 +88,13 @@ def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: P
     assert artifact.signature.inputs[0].layout == "NCHW"
     assert artifact.signature.inputs[0].shape == (1, 1, 32, 32)
     assert record["passed"] is True
-    assert record["verification"]["passed"] is True
-    assert record["opset"] == 18
+    assert entry["verification"]["passed"] is True
+    assert entry["opset"] == 18
+    assert record["schema_version"] == 2
     assert record["command_line"] == ["condmix-export", "small.pt"]
     assert list(record["seconds"]) == list(dict.fromkeys(stages))
     assert {"condmix", "torch", "onnx", "onnxruntime", "python"} <= set(record["versions"])
-    assert len(record["layers"]) == 12
+    assert len(entry["layers"]) == 12
     assert json.loads(json.dumps(outcome.to_dict())) == record
 
     proto = onnx.load_model_from_string(content)
@@ -93,16 +105,24 @@ def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: P
 
 
 def test_the_same_input_gives_the_same_bytes(
-    plan: MakePlan, built: Build, verified: Verification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: MakePlan,
+    built: Build,
+    tflite_built: TfliteBuild,
+    verified: Verification,
+    tflite_verified: Verification,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pipeline, "verify", lambda *_arguments, **_options: verified)
-    run(plan(), _silent)
+    monkeypatch.setattr(verified_file, "verify_onnx", lambda *_arguments, **_options: verified)
+    monkeypatch.setattr(verified_file, "verify_tflite", lambda *_arguments, **_options: tflite_verified)
+    run(plan(tflite=TfliteOptions()), _silent)
     assert (tmp_path / "small.onnx").read_bytes() == built.final.proto.SerializeToString(deterministic=True)
+    assert (tmp_path / "small.tflite").read_bytes() == tflite_built.content
 
 
 def test_a_dynamic_file_is_proven_at_every_batch_and_runs_at_another(plan: MakePlan, tmp_path: Path) -> None:
     outcome = run(plan(options=ExportOptions(batch=None)), _silent)
-    batches = outcome.verification.batches
+    batches = outcome.files[0].verification.batches
     assert batches is not None
     assert {case.batch_size for case in batches.cases} == {1, 2, 3, 5, 8}
     session = OnnxRuntimeBackend().open(tmp_path / "small.onnx", threads=1)
@@ -116,13 +136,14 @@ def test_a_dynamic_file_is_proven_at_every_batch_and_runs_at_another(plan: MakeP
 def test_given_images_are_the_ones_verified_on(
     plan: MakePlan, built: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "build", lambda *_arguments: built)
+    monkeypatch.setattr(pipeline, "build_from", lambda *_arguments: built)
+    monkeypatch.setattr(pipeline, "capture", lambda *_arguments: None)
     folder = tmp_path / "in"
     folder.mkdir()
     images = np.random.default_rng(0).standard_normal((3, 1, 32, 32)).astype(np.float32)
     np.save(folder / "mine.npy", images)
     outcome = run(plan(images=folder / "mine.npy"), _silent)
-    assert outcome.verification.images.sha256 == hashlib.sha256(images.tobytes()).hexdigest()
+    assert outcome.files[0].verification.images.sha256 == hashlib.sha256(images.tobytes()).hexdigest()
     assert "verified on 3 of 3 images in mine.npy" in outcome.notes
 
 
@@ -133,6 +154,7 @@ def _wrong_kernel(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) 
     return builder.one("Mul", [right, factor], (1, *layer.output_chw))
 
 
+@pytest.mark.usefixtures("captured_once")
 def test_a_wrong_form_is_rejected_by_name_and_the_old_file_survives(
     plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,10 +166,10 @@ def test_a_wrong_form_is_rejected_by_name_and_the_old_file_survives(
     assert (tmp_path / "small.onnx").read_bytes() == b"old"
     record = json.loads((tmp_path / "small.rejected.condmix.json").read_text())
     assert record["passed"] is False
-    assert record["artifact"]["path"] == "small.rejected.onnx"
+    assert record["artifacts"][0]["artifact"]["path"] == "small.rejected.onnx"
 
     text = failure_text(outcome)
-    blame = outcome.verification.blame
+    blame = outcome.files[0].verification.blame
     assert blame is not None
     assert blame.module_path.startswith("blocks.2.expand")
     assert "stage final: max|d| " in text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from condmix.exporters.named.condconv import ConvSettings
 
-exact_rule = settings(deadline=None, derandomize=True, max_examples=25)
+exact_rule = settings(deadline=None, derandomize=True, max_examples=30)
 """The profile of all property tests of the exporters: the same examples on every run, a second or less each test."""
 
 seeds = st.integers(0, 2**32 - 1)

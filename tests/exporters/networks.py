@@ -30,6 +30,15 @@ class BothConstructs(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(10, 5)
 
+    def settle_routing(self, generator: torch.Generator) -> None:
+        """Noise opens every gate half and moves it: an expert that is never opened could hold anything."""
+        with torch.no_grad():
+            noise = torch.randn((32, *INPUT_SIZE), generator=generator)
+            pooled = self.routing.pool(self.stem(noise)).flatten(1)
+            linear = self.routing.linear
+            linear.weight.mul_(2.0 / (pooled @ linear.weight.T).std(dim=0)[:, None])
+            linear.bias.copy_(-(pooled @ linear.weight.T).mean(dim=0))
+
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         gates = self.routing(x)
@@ -125,11 +134,10 @@ def settled(network: nn.Module, *, seed: int = 0) -> nn.Module:
     """The network with weights under which values keep their size and the routing moves, in eval mode."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
+        for parameter in network.parameters():
             per_output = parameter[0] if parameter.ndim < 5 else parameter[0, 0]
             spread = 1 / math.sqrt(max(per_output.numel(), 1)) if parameter.ndim > 1 else 0.3
-            # Gates between 0.1 and 0.9: an expert that is never opened could hold anything.
-            parameter.normal_(0.0, spread * (4.0 if name == "routing.linear.weight" else 1.0), generator=generator)
+            parameter.normal_(0.0, spread, generator=generator)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.weight.uniform_(0.5, 1.5, generator=generator)
@@ -137,4 +145,7 @@ def settled(network: nn.Module, *, seed: int = 0) -> nn.Module:
                 assert module.running_var is not None
                 module.running_mean.normal_(0.0, 0.5, generator=generator)
                 module.running_var.uniform_(0.5, 2.0, generator=generator)
-    return network.eval()
+    network.eval()
+    if isinstance(network, BothConstructs):
+        network.settle_routing(generator)
+    return network

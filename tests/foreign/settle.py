@@ -23,9 +23,7 @@ def example_images(count: int, input_size: tuple[int, int, int], seed: int) -> T
     colour = 3 * torch.rand(count, channels, 1, 1, generator=generator) - 1.5
     contrast = 0.3 + torch.rand(count, 1, 1, 1, generator=generator)
     coarse = torch.randn(count, channels, 4, 4, generator=generator)
-    pattern = nn.functional.interpolate(
-        coarse, size=(height_px, width_px), mode="bilinear", align_corners=False
-    )
+    pattern = nn.functional.interpolate(coarse, size=(height_px, width_px), mode="bilinear", align_corners=False)
     noise = torch.randn(count, channels, height_px, width_px, generator=generator)
     return colour + contrast * (pattern + 0.5 * noise)
 

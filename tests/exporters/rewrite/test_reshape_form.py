@@ -26,7 +26,11 @@ def chains(draw: st.DrawFn) -> tuple[tuple[int, ...], list[tuple[str, object]]]:
     steps: list[tuple[str, object]] = []
     for _ in range(draw(st.integers(1, 4))):
         ones = [axis for axis, size in enumerate(shape) if size == 1]
-        kind = draw(st.sampled_from(["Reshape", "Unsqueeze", "Flatten", "Transpose", *["Squeeze"] * bool(ones)]))
+        kind = draw(
+            st.sampled_from(
+                ["Reshape", "Unsqueeze", "Flatten", *["Transpose"] * bool(shape), *["Squeeze"] * bool(ones)]
+            )
+        )
         if kind == "Reshape":
             total = int(np.prod(shape))
             first = draw(st.sampled_from([size for size in range(1, total + 1) if total % size == 0]))

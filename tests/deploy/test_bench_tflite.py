@@ -1,0 +1,319 @@
+"""`make bench-tflite` without the converter it measures against: its environment, its page, and what stops it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from condmix.deploy.bench import tflite_files
+from condmix.deploy.bench.errors import ConverterFailedError, ConverterMissingError, WrongAnswerError
+from condmix.deploy.bench.litert_environment import LITERT_TORCH_VERSION, WORKER, Conversion, convert, find_python
+from condmix.deploy.bench.tflite import main
+from condmix.deploy.bench.tflite_files import CONVERTER, TWIN, TWIN_CONVERTER, BenchFile, build_files
+from condmix.deploy.bench.tflite_latency import (
+    TfliteResult,
+    TfliteRow,
+    check_differences,
+    difference,
+    measure_files,
+    runner,
+)
+from condmix.deploy.bench.tflite_page import render
+from condmix.deploy.bench.tflite_subjects import SUBJECTS, TfliteForm, TfliteSubject
+from condmix.exporters.tflite.options import TfliteOptions
+from condmix.models import zoo
+from condmix.runtime.cpu import CpuFacts
+from condmix.runtime.latency_report import CandidateSamples, LatencyReport, LatencySettings
+from condmix.runtime.signature import Signature, Tensor, TensorSpec
+
+SIZE = 12
+FEW_RUNS = LatencySettings(warmup_runs=1, minimum_runs=40, minimum_seconds=0.0, block=2, seed=0)
+
+
+class _Small(nn.Module):
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.convolution = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.convolution(x).mean((2, 3))
+
+
+def _environment(folder: Path, script: str) -> Path:
+    """A folder whose bin/python is a shell script."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    return folder
+
+
+# The environment of the converter
+
+
+def test_without_the_environment_the_error_says_how_to_make_it(tmp_path: Path) -> None:
+    folder = tmp_path / "absent"
+    with pytest.raises(ConverterMissingError) as caught:
+        find_python(folder)
+    assert str(caught.value) == (
+        f"{folder}: expected an environment with litert-torch, found no {folder}/bin/python. `make bench-tflite` makes "
+        "it; by hand (about 2 GB):\n"
+        f"    python3 -m venv {folder}\n"
+        f"    {folder}/bin/python -m pip install torch==2.13.0\n"
+        f"    {folder}/bin/python -m pip install litert-torch==0.10.0"
+    )
+
+
+def test_an_environment_without_the_converter_is_named(tmp_path: Path) -> None:
+    _environment(tmp_path, f'exec {sys.executable} "$@"')
+    with pytest.raises(ConverterMissingError, match="found a Python without litert-torch"):
+        find_python(tmp_path)
+
+
+def test_another_version_of_the_converter_is_refused(tmp_path: Path) -> None:
+    _environment(tmp_path, "echo 0.9.1")
+    with pytest.raises(ConverterMissingError, match=r"found litert-torch 0\.9\.1 instead of 0\.10\.0"):
+        find_python(tmp_path)
+
+
+def test_an_environment_with_the_converter_is_found(tmp_path: Path) -> None:
+    _environment(tmp_path, f"echo {LITERT_TORCH_VERSION}")
+    assert find_python(tmp_path) == tmp_path / "bin" / "python"
+
+
+def test_the_command_line_ends_with_code_8_and_writes_nothing(tmp_path: Path) -> None:
+    output, folder = tmp_path / "output", tmp_path / "absent"
+    done = CliRunner().invoke(main, [str(output), "--litert-environment", str(folder)])
+    assert done.exit_code == 8
+    assert done.output.startswith(f"condmix: {folder}: expected an environment with litert-torch, found no ")
+    assert not output.exists()
+
+
+# The worker
+
+
+def test_the_worker_needs_nothing_of_ours() -> None:
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(WORKER.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert imported - sys.stdlib_module_names == {"torch"}
+
+
+def test_a_program_goes_out_and_a_file_comes_back(tmp_path: Path) -> None:
+    """The script stands for the converter: it is called isolated, with a program that torch can load."""
+    report = '{"wall_seconds": 2.0, "cpu_seconds": 1.5, "versions": {"litert-torch": "0.10.0"}}'
+    checks = f'[ "$1 $2 $OMP_NUM_THREADS" = "-I {WORKER} 1" ] || exit 7'
+    environment = _environment(
+        tmp_path, f'{checks}\ncp "$3" {tmp_path}/kept.pt2\nprintf TFL3 > "$4"\necho \'{report}\' > "$5"'
+    )
+    module = _Small().eval()
+    conversion = convert(environment / "bin" / "python", "small", module, SIZE)
+    assert conversion == Conversion(
+        content=b"TFL3", wall_seconds=2.0, cpu_seconds=1.5, versions={"litert-torch": "0.10.0"}
+    )
+    sent = torch.export.load(tmp_path / "kept.pt2").module()
+    image = torch.ones(1, 3, SIZE, SIZE)
+    assert torch.equal(sent(image), module(image))
+
+
+def test_a_converter_that_fails_is_quoted(tmp_path: Path) -> None:
+    environment = _environment(tmp_path, "for line in 1 2 3 4 5 6 7 8 9; do echo line $line >&2; done; exit 3")
+    with pytest.raises(ConverterFailedError) as caught:
+        convert(environment / "bin" / "python", "small", _Small().eval(), SIZE)
+    lines = "\n".join(f"    line {number}" for number in range(2, 10))
+    assert str(caught.value) == (
+        f"small: expected a file from litert-torch, found exit status 3. Its last words:\n{lines}\n"
+        "  Check the environment's versions, or measure the other networks (--network)."
+    )
+
+
+def test_a_converter_that_ends_well_without_a_file_failed_too(tmp_path: Path) -> None:
+    environment = _environment(tmp_path, "exit 0")
+    with pytest.raises(ConverterFailedError, match="exit status 0"):
+        convert(environment / "bin" / "python", "small", _Small().eval(), SIZE)
+
+
+# What is compared before it is timed
+
+
+def _file(options: TfliteOptions) -> BenchFile:
+    return BenchFile(
+        module=nn.Identity(),
+        content=b"",
+        form=TfliteForm(options=options),
+        capture_seconds=None,
+        write_seconds=0.0,
+    )
+
+
+def test_every_wrong_file_is_named_and_nan_is_wrong() -> None:
+    files = {name: _file(TfliteOptions()) for name in ("right", "off", "lost")} | {
+        "rounded": _file(TfliteOptions(precision="float16"))
+    }
+    with pytest.raises(WrongAnswerError) as caught:
+        check_differences("net", {"right": 2e-5, "off": 3e-5, "lost": float("nan"), "rounded": 3e-5}, files)
+    assert str(caught.value) == (
+        "net: not measured, for files do not compute what PyTorch computes\n"
+        "  - off: differs by 3.0e-05 of the largest output, expected at most 2e-05\n"
+        "  - lost: differs by nan of the largest output, expected at most 2e-05"
+    )
+
+
+def test_the_difference_is_relative_to_the_largest_output() -> None:
+    images = np.zeros((2, 1, 1, 1), np.float32)
+    images[:, 0, 0, 0] = (-8.0, 1.0)
+    assert difference(nn.Identity(), lambda image: image + np.float32(0.5), images) == 0.5 / 8
+
+
+class _Session:
+    """A session that gives back what it was given."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        specs = (
+            (TensorSpec(name="in", shape=shape, dtype="float32"),),
+            (TensorSpec(name="out", shape=shape, dtype="float32"),),
+        )
+        self.signature = Signature(inputs=specs[0], outputs=specs[1])
+
+    def run(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.signature.check(feeds)
+        return {"out": feeds["in"]}
+
+
+def test_files_get_the_layout_that_they_take() -> None:
+    image = np.arange(2 * 3 * 4, dtype=np.float32).reshape(1, 2, 3, 4)
+    assert np.array_equal(runner(_Session((1, 2, 3, 4)), image.shape)(image), image)
+    assert np.array_equal(runner(_Session((1, 3, 4, 2)), image.shape)(image), image.transpose(0, 2, 3, 1))
+
+
+def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it with the real engine; only the converter is played, by our own writer."""
+    ours = tflite_files._ours
+
+    def played(_python: Path, _network: str, module: nn.Module, size: int) -> Conversion:
+        content = ours(module, size, 1, {"file": TfliteForm()})["file"].content
+        return Conversion(content=content, wall_seconds=2.0, cpu_seconds=1.0, versions={"litert-torch": "played"})
+
+    monkeypatch.setattr(tflite_files, "convert", played)
+    monkeypatch.setattr(tflite_files, "settled_network", lambda *_arguments: _Small().eval())
+    subject = TfliteSubject(network="small", forms={"condmix": TfliteForm(size_goal=1.0)}, twin="twin")
+    told: list[str] = []
+    files, versions = build_files(subject, Path("python"), SIZE, 1, told.append)
+    assert list(files) == [CONVERTER, "condmix", TWIN_CONVERTER, TWIN]
+    assert versions == {"litert-torch": "played"}
+    assert [text.partition(":")[0] for text in told] == ["small", "small", "twin"]
+
+    result = measure_files("small", files, SIZE, FEW_RUNS)
+    assert [row.name for row in result.rows] == list(files)
+    assert [row.capture_seconds is None for row in result.rows] == [True, False, True, False]
+    assert all(row.difference < 1e-6 and row.median_ms > 0 and row.size_ratio == 1.0 for row in result.rows)
+    assert result.rows[0].ratio == 1.0
+    assert result.noise_floor is not None
+
+    other = BenchFile(
+        module=_Small(seed=1).eval(),
+        content=files["condmix"].content,
+        form=TfliteForm(),
+        capture_seconds=None,
+        write_seconds=0.0,
+    )
+    with pytest.raises(WrongAnswerError, match="small: not measured"):
+        measure_files("small", {CONVERTER: files[CONVERTER], "condmix": other}, SIZE, FEW_RUNS)
+
+
+# The page
+
+
+def _row(name: str, ratio: float | None, **changes: object) -> TfliteRow:
+    facts: dict[str, object] = {
+        "name": name,
+        "median_ms": 10.0,
+        "ratio": ratio,
+        "low": None if ratio is None else ratio - 0.01,
+        "high": None if ratio is None else ratio + 0.01,
+        "size_bytes": 16_700_000,
+        "size_ratio": 1.0,
+        "difference": 1.8e-6,
+        "capture_seconds": 4.0,
+        "write_seconds": 0.5,
+        "time_goal": None,
+        "size_goal": None,
+    }
+    return TfliteRow(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def _page(*rows: TfliteRow, rounds: int = 30) -> str:
+    samples = tuple(range(1000, 1000 + 2 * rounds))
+    candidates = tuple(
+        CandidateSamples(name=name, wall_ns=samples, cpu_ns=samples, warmup_wall_ns=(), warmup_cpu_ns=())
+        for name in (CONVERTER, "again")
+    )
+    report = LatencyReport(
+        settings=LatencySettings(warmup_runs=0, minimum_runs=1, minimum_seconds=0.0, block=2, seed=0),
+        candidates=candidates,
+        control="again",
+    )
+    machine = CpuFacts(
+        architecture="x86_64",
+        system="Linux",
+        model_names=("A CPU",),
+        features=("AVX2",),
+        logical_cores=2,
+        usable_cores=2,
+        versions=(),
+    )
+    result = TfliteResult(network="mixnet_s", report=report, rows=rows)
+    return render([result], machine, {"litert-torch": "0.10.0"}, "python -m bench out", 3)
+
+
+def test_a_page_has_both_tables_of_a_network() -> None:
+    page = _page(
+        _row(CONVERTER, 1.0, capture_seconds=None, write_seconds=14.8),
+        _row("condmix", 0.59, time_goal=0.60, size_goal=1 / 3, size_ratio=0.332, size_bytes=5_500_000),
+    )
+    assert "Command: `python -m bench out`\n" in page
+    assert "Machine: A CPU, x86_64, 2 cores, AVX2. litert-torch 0.10.0.\n" in page
+    assert page.partition("**mixnet_s**")[2].partition("What these figures")[0] == (
+        " (a file against itself differs by up to 0.000; less than that is no difference)\n\n"
+        "| file | median ms | ratio to litert-torch | interval | goal |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| litert-torch | 10.00 | 1.000 | 0.990 to 1.010 |  |\n"
+        "| condmix | 10.00 | 0.590 | 0.580 to 0.600 | at most 0.60: met |\n\n"
+        "| file | MB | size ratio | goal | difference | conversion s |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| litert-torch | 16.7 | 1.000 |  | 1.8e-06 | 14.8 |\n"
+        "| condmix | 5.5 | 0.332 | at most 0.333: met | 1.8e-06 | 4.0 + 0.5 |\n\n"
+    )
+
+
+def test_what_was_missed_is_said() -> None:
+    page = _page(_row("condmix", 0.61, time_goal=0.60, size_goal=1 / 3, size_ratio=0.34, write_seconds=5.1))
+    assert "| 0.610 | 0.600 to 0.620 | at most 0.60: missed |" in page
+    assert "| 0.340 | at most 0.333: missed |" in page
+    assert "| 4.0 + 5.1 (goal of 5: missed) |" in page
+
+
+def test_what_could_not_be_measured_is_said() -> None:
+    page = _page(_row("condmix", None, time_goal=0.60), rounds=5)
+    assert "differs by up to unknown;" in page
+    assert "| condmix | 10.00 |  |  | at most 0.60: not measured |" in page
+
+
+def test_the_page_says_what_it_does_not() -> None:
+    assert "anything about Arm (nothing was run there)" in _page(_row("condmix", 0.5))
+
+
+def test_the_subjects_are_in_the_zoo() -> None:
+    names = {name for subject in SUBJECTS for name in (subject.network, subject.twin) if name is not None}
+    assert names <= set(zoo.names())

@@ -1,0 +1,49 @@
+"""Rounded weights are given room, and nothing else is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from condmix.deploy.format_choices import FormatChoices
+from condmix.deploy.tolerances import tolerances_for
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.tflite.options import TfliteOptions
+from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.tolerance import Tolerance
+from tests.deploy.conftest import FLOAT32
+
+HALF = TfliteOptions(precision="float16")
+INT8 = TfliteOptions(experts="int8")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [(None, "float32"), (TfliteOptions(), "float32"), (HALF, "float16_weights"), (INT8, "int8_experts")],
+)
+def test_the_default_is_that_of_how_the_weights_are_stored(options: TfliteOptions | None, name: str) -> None:
+    found = tolerances_for(FormatChoices(onnx=ExportOptions(), tflite=options), None)
+    assert (found.float32, found.tflite, found.notes) == (FLOAT32, Tolerance.for_precision(name), ())
+
+
+def test_one_that_is_asked_for_holds_everywhere_in_float32() -> None:
+    found = tolerances_for(FormatChoices(onnx=ExportOptions(), tflite=TfliteOptions()), 1e-3)
+    assert found.float32 == found.tflite == dataclasses.replace(FLOAT32, relative=1e-3)
+    assert found.notes == ()
+
+
+def test_with_rounded_weights_it_holds_for_the_tflite_file_alone() -> None:
+    alone = tolerances_for(FormatChoices(onnx=None, tflite=INT8), 1e-1)
+    assert alone.float32 == FLOAT32
+    assert alone.tflite == dataclasses.replace(Tolerance.for_precision("int8_experts"), relative=1e-1)
+    assert alone.notes == ()
+    both = tolerances_for(FormatChoices(onnx=ExportOptions(), tflite=HALF), 1e-1)
+    assert both.notes == (
+        "--tolerance 0.1 is for the TFLite file, whose weights are rounded; the ONNX file was held to 2e-05",
+    )
+
+
+def test_an_impossible_one_is_refused() -> None:
+    with pytest.raises(InvalidSettingError):
+        tolerances_for(FormatChoices(onnx=None, tflite=HALF), float("nan"))

@@ -1,0 +1,295 @@
+"""Transposed convolutions and resizing equal ONNX Runtime's and PyTorch's, or are refused with a reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from condmix.exporters.capture import capture
+from condmix.exporters.errors import NotExportableError
+from condmix.runtime.delegate_coverage import coverage
+from tests.exporters.conv_cases import exact_rule, pairs, seeds
+from tests.exporters.graphs import run
+from tests.exporters.sketch import Sketch
+from tests.exporters.tflite.running import (
+    assert_as_in_onnx,
+    assert_file_gives,
+    counted,
+    open_file,
+    options_of,
+    written,
+)
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def refused(sketch: Sketch, output: str = "y") -> str:
+    with pytest.raises(NotExportableError) as refusal:
+        written(sketch.model(output))
+    (problem,) = refusal.value.problems
+    return problem
+
+
+def transposed(
+    *,
+    kernel: tuple[int, int] = (3, 3),
+    strides: tuple[int, int] = (2, 2),
+    pads: tuple[int, ...] = (0, 0, 0, 0),
+    dilations: tuple[int, int] = (1, 1),
+    output_padding: tuple[int, int] = (0, 0),
+    group: int = 1,
+    channels: tuple[int, int] = (2, 3),
+    size: tuple[int, int] = (4, 5),
+    images: int = 1,
+    bias: bool = True,
+    seed: int = 0,
+) -> Sketch:
+    """x to y; channels are those of a group."""
+    sketch = Sketch()
+    sketch.input("x", (images, channels[0] * group, *size))
+    names = ["x", sketch.constant("w", numbers(channels[0] * group, channels[1], *kernel, seed=seed))]
+    if bias:
+        names.append(sketch.constant("b", numbers(channels[1] * group, seed=seed + 1)))
+    sketch.node(
+        "ConvTranspose",
+        names,
+        "y",
+        module="up",
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        output_padding=output_padding,
+        group=group,
+    )
+    return sketch
+
+
+def check(sketch: Sketch, seed: int = 0) -> bytes:
+    model = sketch.model("y")
+    shape = tuple(int(length) for length in model.graph.inputs[0].shape or ())  # type: ignore[arg-type]
+    return assert_as_in_onnx(model, {"x": numbers(*shape, seed=seed + 2)})
+
+
+@st.composite
+def transposed_convolutions(draw: st.DrawFn) -> Sketch:
+    kernel, dilations, strides = draw(pairs(1, 4)), draw(pairs(1, 2)), draw(pairs(1, 3))
+    extents = [(length - 1) * dilation + 1 for length, dilation in zip(kernel, dilations, strict=True)]
+    pads = tuple(draw(st.integers(0, extents[axis % 2] - 1)) for axis in range(4))
+    limits = [max(stride, dilation) - 1 for stride, dilation in zip(strides, dilations, strict=True)]
+    size = draw(pairs(2, 5))
+    for axis in (0, 1):
+        assume((size[axis] - 1) * strides[axis] + extents[axis] - pads[axis] - pads[axis + 2] > 0)
+    return transposed(
+        kernel=kernel,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        output_padding=(draw(st.integers(0, limits[0])), draw(st.integers(0, limits[1]))),
+        group=draw(st.integers(1, 3)),
+        channels=draw(pairs(1, 3)),
+        size=size,
+        images=draw(st.integers(1, 2)),
+        bias=draw(st.booleans()),
+        seed=draw(seeds) % 2**31,
+    )
+
+
+@exact_rule
+@given(sketch=transposed_convolutions())
+def test_any_transposed_convolution(sketch: Sketch) -> None:
+    check(sketch)
+
+
+@pytest.mark.parametrize(
+    ("choices", "written_as"),
+    [
+        ({"kernel": (2, 2)}, {"TRANSPOSE_CONV": 1}),
+        ({"kernel": (4, 4), "pads": (1, 1, 1, 1)}, {"TRANSPOSE_CONV": 1}),
+        ({"kernel": (3, 3), "pads": (1, 1, 1, 1), "output_padding": (1, 1)}, {"TRANSPOSE_CONV": 1, "SLICE": 1}),
+        ({"kernel": (3, 3), "pads": (1, 1, 1, 1)}, {"TRANSPOSE_CONV": 1, "SLICE": 1}),
+        ({"kernel": (3, 3), "pads": (0, 0, 1, 1)}, {"TRANSPOSE_CONV": 1}),
+        ({"kernel": (2, 2), "group": 2}, {"TRANSPOSE_CONV": 2, "SLICE": 2, "CONCATENATION": 1}),
+        ({"kernel": (2, 3), "dilations": (2, 2)}, {"TRANSPOSE_CONV": 1}),
+    ],
+)
+def test_what_is_written_stays_in_the_delegate(choices: dict[str, tuple[int, ...]], written_as: dict[str, int]) -> None:
+    content = check(transposed(**choices))  # type: ignore[arg-type]
+    assert counted(content) == written_as
+    assert coverage(open_file(content)).complete
+
+
+def test_the_options_of_a_transposed_convolution() -> None:
+    content = check(transposed(strides=(3, 2)))
+    assert vars(options_of(content, "TRANSPOSE_CONV")) == {
+        "padding": 1, "strideW": 2, "strideH": 3, "fusedActivationFunction": 0, "quantizedBiasType": 0,
+    }  # fmt: skip
+    assert options_of(check(transposed(pads=(0, 0, 1, 1))), "TRANSPOSE_CONV").padding == 0  # type: ignore[attr-defined]
+
+
+def test_transposed_convolutions_that_are_refused() -> None:
+    sketch = Sketch()
+    sketch.input("x", (1, 2, 4, 4))
+    sketch.input("w", (2, 3, 3, 3))
+    sketch.input("line", (1, 2, 4))
+    stored = sketch.constant("stored", numbers(2, 3, 3, 3))
+    sketch.node("ConvTranspose", ["x", "w"], "a", module="a")
+    sketch.node("ConvTranspose", ["line", sketch.constant("k", numbers(2, 3, 3))], "b", module="b")
+    sketch.node("ConvTranspose", ["x", stored], "c", module="c", output_shape=[8, 8], strides=[2, 2])
+    with pytest.raises(NotExportableError) as refusal:
+        written(sketch.model(*"abc"))
+    reason = "its kernel or bias is computed, or it does not have two spatial axes"
+    assert refusal.value.problems == (
+        f"a: ConvTranspose 'node_a': {reason}",
+        f"b: ConvTranspose 'node_b': {reason}",
+        "c: ConvTranspose 'node_c': it states output_shape: give pads and output_padding",
+    )
+
+
+def resized(size: tuple[int, int], *, scales: list[float] | None = None, **choices: object) -> Sketch:
+    """x (2, 3, *size) to y by a Resize with these attributes; `to` states a size instead of factors."""
+    sketch = Sketch()
+    sketch.input("x", (2, 3, *size))
+    names = ["x", ""]
+    to = choices.pop("to", None)
+    if to is None:
+        names.append(sketch.constant("scales", np.asarray([1, 1, *(scales or ())], dtype=np.float32)))
+    else:
+        names += ["", sketch.constant("sizes", [2, 3, *to])]  # type: ignore[misc]
+    sketch.node("Resize", names, "y", module="up", **choices)
+    return sketch
+
+
+@exact_rule
+@given(
+    size=pairs(1, 6),
+    to=pairs(1, 12),
+    mode=st.sampled_from(["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]),
+)
+def test_any_bilinear_size(size: tuple[int, int], to: tuple[int, int], mode: str) -> None:
+    # A single row of several: PyTorch takes the first, ONNX's half_pixel the middle, TFLite has the latter only.
+    assume(mode != "pytorch_half_pixel" or all(own > 1 or before == 1 for own, before in zip(to, size, strict=True)))
+    sketch = resized(size, to=to, mode="linear", coordinate_transformation_mode=mode)
+    assert counted(check(sketch))["RESIZE_BILINEAR"] == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("half_pixel", {"alignCorners": False, "halfPixelCenters": True}),
+        ("pytorch_half_pixel", {"alignCorners": False, "halfPixelCenters": True}),
+        ("align_corners", {"alignCorners": True, "halfPixelCenters": False}),
+        ("asymmetric", {"alignCorners": False, "halfPixelCenters": False}),
+    ],
+)
+@pytest.mark.parametrize("factor", [2.0, 3.0, 0.5])
+def test_bilinear_conventions_stay_in_the_delegate(mode: str, options: dict[str, bool], factor: float) -> None:
+    content = check(resized((4, 6), scales=[factor, factor], mode="linear", coordinate_transformation_mode=mode))
+    assert vars(options_of(content, "RESIZE_BILINEAR")) == options
+    assert coverage(open_file(content)).complete
+
+
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+@pytest.mark.parametrize("mode", ["half_pixel", "align_corners", "asymmetric"])
+@pytest.mark.parametrize("factor", [1.0, 2.0, 3.0, 4.0, 0.5, 0.25])
+def test_nearest_is_exact_or_refused(mode: str, rounding: str, factor: float) -> None:
+    size = (8, 12)
+    choices = {"mode": "nearest", "coordinate_transformation_mode": mode, "nearest_mode": rounding}
+    sketch = resized(size, scales=[factor, factor], **choices)
+    exact = (mode, rounding) in EXACT or factor == 1.0 or (factor, mode, rounding) in SOMETIMES_EXACT
+    if exact:
+        assert counted(check(sketch)) == {"RESIZE_NEAREST_NEIGHBOR": 1}
+    else:
+        to = tuple(int(length * factor) for length in size)
+        assert refused(sketch) == (
+            f"up: Resize 'node_y': mode nearest, coordinates {mode}, from {size} to {to}: TFLite reads other "
+            "positions; use align_corners, a whole factor, or a size instead of a factor"
+        )
+
+
+EXACT = {("half_pixel", "round_prefer_ceil"), ("asymmetric", "floor"), ("align_corners", "round_prefer_ceil")}
+SOMETIMES_EXACT: set[tuple[float, str, str]] = set()
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "corners"])
+@pytest.mark.parametrize(("size", "to"), [((4, 5), (8, 15)), ((6, 9), (3, 3)), ((5, 4), (7, 9))])
+def test_what_torch_writes_for_interpolate(mode: str, size: tuple[int, int], to: tuple[int, int]) -> None:
+    class Interpolate(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if mode == "corners":
+                return torch.nn.functional.interpolate(x, to, mode="bilinear", align_corners=True)
+            return torch.nn.functional.interpolate(x, to, mode=mode)
+
+    x = torch.from_numpy(numbers(1, 3, *size))
+    content = written(capture(Interpolate(), (3, *size)).model)
+    assert_file_gives(content, {"input": x.numpy()}, {"output": Interpolate()(x).numpy()})
+
+
+def test_what_torch_writes_for_a_transposed_convolution() -> None:
+    network = torch.nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, dilation=2)
+    x = torch.from_numpy(numbers(1, 4, 5, 6))
+    content = written(capture(network, (4, 5, 6)).model)
+    with torch.no_grad():
+        assert_file_gives(content, {"input": x.numpy()}, {"output": network(x).numpy()})
+
+
+@pytest.mark.parametrize(
+    ("choices", "reason"),
+    [
+        (
+            {"scales": [2, 2], "mode": "cubic"},
+            "mode cubic from (2, 3, 4, 6) to (2, 3, 8, 12): nearest and linear of height and width are supported",
+        ),
+        (
+            {"scales": [0.5, 2], "mode": "linear", "antialias": 1},
+            "it is smoothed before it is made smaller (antialias)",
+        ),
+        (
+            {"scales": [1.3, 2], "mode": "linear"},
+            "mode linear, coordinates half_pixel, from (4, 6) to (5, 12): TFLite reads other positions; "
+            "use align_corners, a whole factor, or a size instead of a factor",
+        ),
+        (
+            {"to": [1, 6], "mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"},
+            "mode linear, coordinates pytorch_half_pixel, from (4, 6) to (1, 6): TFLite reads other positions; "
+            "use align_corners, a whole factor, or a size instead of a factor",
+        ),
+    ],
+)
+def test_resizes_that_are_refused(choices: dict[str, object], reason: str) -> None:
+    assert refused(resized((4, 6), **choices)) == f"up: Resize 'node_y': {reason}"  # type: ignore[arg-type]
+
+
+def test_a_crop_and_more_channels_are_refused() -> None:
+    sketch = Sketch()
+    sketch.input("x", (1, 3, 4, 4))
+    roi = sketch.constant("roi", np.asarray([0, 0, 0, 0, 1, 1, 1, 1], dtype=np.float32))
+    names = ["x", roi, sketch.constant("scales", np.asarray([1, 1, 2, 2], dtype=np.float32))]
+    sketch.node("Resize", names, "a", module="a", coordinate_transformation_mode="tf_crop_and_resize")
+    sketch.node("Resize", ["x", "", sketch.constant("more", np.asarray([1, 2, 1, 1], dtype=np.float32))], "b")
+    with pytest.raises(NotExportableError) as refusal:
+        written(sketch.model("a", "b"))
+    assert refusal.value.problems == (
+        "a: Resize 'node_a': coordinate_transformation_mode tf_crop_and_resize has no TFLite form",
+        "network: Resize 'node_b': mode nearest from (1, 3, 4, 4) to (1, 6, 4, 4): nearest and linear of height "
+        "and width are supported",
+    )
+
+
+def test_smoothing_does_nothing_where_an_image_grows() -> None:
+    check(resized((4, 6), scales=[2, 2], mode="linear", antialias=1))
+
+
+def test_factors_of_two_axes_only() -> None:
+    sketch = Sketch()
+    sketch.input("x", (2, 3, 4, 6))
+    names = ["x", "", sketch.constant("scales", np.asarray([3, 2], dtype=np.float32))]
+    sketch.node("Resize", names, "y", axes=[3, 2], mode="linear")
+    model = sketch.model("y")
+    x = numbers(2, 3, 4, 6)
+    assert run(model, {"x": x})["y"].shape == (2, 3, 8, 18)
+    check(sketch)
