@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from condmix.runtime.errors import EnvironmentMissingError, ModelUnreadableError
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.parity_report import ParityReport, json_number
-from condmix.runtime.session import Session
 from condmix.runtime.tflite_environment import ENGINE
 from condmix.runtime.tflite_runtime_session import TfliteRuntimeBackend
 from condmix.runtime.tolerance import Tolerance
@@ -74,25 +72,28 @@ def second_opinion(
     if not site.is_dir():
         return SecondOpinion(compatible=None, said=f"it is not prepared on this machine; {PREPARE_LINE} does that")
     order = [*range(len(images)), *reversed(range(len(images)))]
-    backend = TfliteRuntimeBackend(site)
+    litert, older = LiteRtBackend(), TfliteRuntimeBackend(site)
+    expected = {
+        delegate: run_in_batches(litert.open(content, threads=1, delegate=delegate), images[order], batch)
+        for delegate in (True, False)
+    }
     opinions = []
     try:
-        for delegate in (True, False):
-            expected = run_in_batches(LiteRtBackend().open(content, threads=1, delegate=delegate), images[order], batch)
-            with _opened(backend, content, delegate=delegate) as (session, version):
+        for delegate, rows in expected.items():
+            with older.open(content, threads=1, delegate=delegate) as session:
                 actual = run_in_batches(session, images[order], batch)
-            opinions.append(_compared(expected, actual, version, tolerance))
+                opinions.append(_compared(rows, actual, session.versions[ENGINE], tolerance))
     except EnvironmentMissingError as error:
         return SecondOpinion(compatible=None, said=str(error))
     except (ModelUnreadableError, SessionFailedError) as error:
         return SecondOpinion(compatible=False, said=str(error))
-    return max(opinions, key=lambda opinion: (not opinion.compatible, opinion.largest_difference or 0.0))
+    return max(opinions, key=_badness)
 
 
-@contextmanager
-def _opened(backend: TfliteRuntimeBackend, content: bytes, *, delegate: bool) -> Iterator[tuple[Session, str]]:
-    with backend.open(content, threads=1, delegate=delegate) as session:
-        yield session, session.versions[ENGINE]
+def _badness(opinion: SecondOpinion) -> tuple[bool, float]:
+    """What could not be measured, such as a NaN, is worse than any number."""
+    difference = opinion.largest_difference
+    return not opinion.compatible, math.inf if difference is None else difference
 
 
 def _compared(

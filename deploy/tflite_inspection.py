@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from condmix.runtime.delegate_coverage import DelegateCoverage
 
 SCHEMA_VERSION = 1
+OUR_ENTRY = "condmix"
+"""The name under which the writer keeps our metadata; repeated here, for the writer is heavy to import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +90,11 @@ def tflite_metadata(content: bytes) -> Mapping[str, str]:
 
     content: a file that LiteRT has opened. LiteRT's own bindings of the format do the reading.
     """
-    from condmix.exporters.tflite.lower_graph import METADATA_NAME
-
     bindings = importlib.import_module("ai_edge_litert.schema_py_generated")
     model = bindings.Model.GetRootAs(content, 0)
     for place in range(model.MetadataLength()):
         entry = model.Metadata(place)
-        if entry.Name() == METADATA_NAME.encode():
+        if entry.Name() == OUR_ENTRY.encode():
             data = model.Buffers(entry.Buffer()).DataAsNumpy()
             try:
                 found = json.loads(bytes(data))

@@ -148,12 +148,13 @@ def _convention(node: ir.Node, mode: str, before: Sequence[int], after: Sequence
     asked = attribute_string(node, "coordinate_transformation_mode", "half_pixel")
     rounding = attribute_string(node, "nearest_mode", "round_prefer_floor")
     scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    listed = [axis % 4 for axis in attribute_ints(node, "axes", range(4))]
     for align_corners, half_pixel in ((False, True), (False, False), (True, False)):
         agree = True
         for axis, (length, wanted) in enumerate(zip(before, after, strict=True)):
             scale = Fraction(wanted, length)
-            if scales is not None and scales.size:
-                given = float(scales[axis - 2])
+            if scales is not None and scales.size and 2 + axis in listed:
+                given = float(scales[listed.index(2 + axis)])
                 # A factor that float32 rounds, and that means just this size, is this size.
                 scale = scale if abs(given * length - wanted) < 1e-3 else Fraction(given)
             places = list(_onnx_places(asked, length, wanted, scale))

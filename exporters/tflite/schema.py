@@ -121,7 +121,7 @@ class OptionsUnion(enum.IntEnum):
     NEG = 42
     SLICE = 48
     TRANSPOSE_CONV = 49
-    EQUAL = 54
+    EQUAL = 53
     POW = 56
     ONE_HOT = 61
     RESIZE_NEAREST_NEIGHBOR = 74

@@ -76,7 +76,8 @@ def test_a_preparation_that_fails_is_code_8_and_leaves_nothing(
 ) -> None:
     def fail(_site: Path, _python: Path, *, timeout_seconds: float) -> None:
         del timeout_seconds
-        raise EnvironmentMissingError("tflite-runtime", "pip could not install it: no network", "pip install it")
+        engine, reason = "tflite-runtime", "pip could not install it: no network"
+        raise EnvironmentMissingError(engine, reason, "pip install it")
 
     monkeypatch.setattr(tflite_runtime_session, "install", fail)
     monkeypatch.setattr(tflite_runtime_session, "find_python", lambda: Path(sys.executable))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from condmix.deploy.tflite_inspection import inspect_tflite, tflite_metadata
+from condmix.deploy.tflite_inspection import OUR_ENTRY, inspect_tflite, tflite_metadata
 from condmix.exporters.tflite.build import TfliteBuild
+from condmix.exporters.tflite.lower_graph import METADATA_NAME
 from condmix.runtime.probe import TFLITE_MODEL
 from tests.deploy.conftest import Run
 
@@ -91,6 +92,10 @@ def test_metadata_that_is_not_ours_is_left_out(tflite_built: TfliteBuild) -> Non
         assert place in tflite_built.content
         assert tflite_metadata(tflite_built.content.replace(place, wrong)) == {}
     assert tflite_metadata(TFLITE_MODEL) == {}
+
+
+def test_the_name_of_our_metadata_is_the_writers() -> None:
+    assert OUR_ENTRY == METADATA_NAME
 
 
 def test_the_operators_are_counted(exported: Path) -> None:

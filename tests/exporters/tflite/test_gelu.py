@@ -62,9 +62,7 @@ def test_every_way_to_write_it_is_one_operator(order: str, divides: bool, swap: 
     assert vars(options_of(content, "GELU")) == {"approximate": False}
 
 
-@pytest.mark.parametrize(
-    "spoilt", [{"factor": 1.5}, {"half": 0.25}, {"one": 2.0}, {"divides": False, "factor": ROOT}]
-)
+@pytest.mark.parametrize("spoilt", [{"factor": 1.5}, {"half": 0.25}, {"one": 2.0}, {"divides": False, "factor": ROOT}])
 def test_other_numbers_are_not_it(spoilt: dict[str, float]) -> None:
     model = gelu(**spoilt).model("y")  # type: ignore[arg-type]
     assert gelu_end(node_of(model, "Erf")) is None

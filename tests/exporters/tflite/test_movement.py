@@ -149,7 +149,7 @@ def test_a_concatenation_with_constants(shape: tuple[int, ...]) -> None:
     sketch = Sketch()
     sketch.input("x", shape)
     single = (1,) * len(shape)
-    grown = shape[:1] + (2,) + shape[2:]
+    grown = (*shape[:1], 2, *shape[2:])
     sketch.node("Concat", ["x", sketch.constant("block", -ramp(grown))], "a", axis=1)
     sketch.node("ReduceSum", ["a", sketch.constant("axes", list(range(len(shape))))], "total")
     sketch.node("Concat", ["total", sketch.constant("one", np.full(single, 7.0, dtype=np.float32))], "y", axis=1)

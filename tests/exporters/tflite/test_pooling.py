@@ -95,9 +95,7 @@ def test_a_window_behind_the_image_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("relu", [False, True])
-def test_what_is_written(
-    operator: str, choices: dict[str, object], written_as: dict[str, int], relu: bool
-) -> None:
+def test_what_is_written(operator: str, choices: dict[str, object], written_as: dict[str, int], relu: bool) -> None:
     content = check(pooled(operator, size=(8, 8), relu=relu, **choices), (8, 8))  # type: ignore[arg-type]
     kinds = counted(content)
     own = {"MaxPool": "MAX_POOL_2D", "AveragePool": "AVERAGE_POOL_2D"}[operator]
