@@ -6,7 +6,6 @@ import importlib.metadata
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -86,17 +85,13 @@ def test_wrong_usage_is_code_2_with_what_is_right(condmix: Run, arguments: list[
     assert ran.out == ""
 
 
-def test_the_door_opens_fast_and_without_anything_heavy() -> None:
+def test_the_door_opens_without_anything_heavy() -> None:
+    """What makes it fast; a time would say more about this machine's load."""
     code = OPEN_THE_DOOR + f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
     command = [sys.executable, "-c", code, "--help"]
-    fastest = float("inf")
-    for _ in range(3):
-        started = time.perf_counter()
-        ran = subprocess.run(command, capture_output=True, text=True, check=True)
-        fastest = min(fastest, time.perf_counter() - started)
-        assert ran.stderr == "[]\n"
-        assert ran.stdout.startswith("Usage: condmix")
-    assert fastest < 0.5
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stderr == "[]\n"
+    assert ran.stdout.startswith("Usage: condmix")
 
 
 def test_without_click_the_door_says_what_to_install() -> None:
