@@ -30,7 +30,7 @@ NAMES = (
     "condconv_digits",
     "mixnet_digits",
 )
-QUICK = ("flat_bank", "split_dict_same")
+QUICK = ("split_dict_same",)
 BATCHES = {"batch_1": ONE_IMAGE, "batch_dynamic": ANY_BATCH}
 
 

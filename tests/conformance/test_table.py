@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from tests.conformance import write_table
@@ -50,7 +51,7 @@ def test_builds_beyond_the_first_two_are_listed_with_their_errors() -> None:
     assert [line for line in text.splitlines() if line.startswith("| `chunk_split` | `--batch 1 --mixconv hoisted`")]
 
 
-def test_nothing_is_written_when_a_case_has_a_fault(monkeypatch, tmp_path: Path) -> None:
+def test_nothing_is_written_when_a_case_has_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     wrong = replace(OMNI, declined={})
     monkeypatch.setattr(write_table, "CASES", (wrong,))
     result = CliRunner().invoke(write_table.main, [str(tmp_path / "page.md")])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,12 +20,13 @@ from condmix.deploy.bench.litert_environment import LITERT_TORCH_VERSION, WORKER
 from condmix.deploy.bench.tflite import main
 from condmix.deploy.bench.tflite_files import CONVERTER, TWIN, TWIN_CONVERTER, BenchFile, build_files
 from condmix.deploy.bench.tflite_latency import (
+    Floats,
     TfliteResult,
     TfliteRow,
     check_differences,
     difference,
     measure_files,
-    runner,
+    run_of,
 )
 from condmix.deploy.bench.tflite_page import render
 from condmix.deploy.bench.tflite_subjects import SUBJECTS, TfliteForm, TfliteSubject
@@ -170,31 +173,42 @@ def test_every_wrong_file_is_named_and_nan_is_wrong() -> None:
     )
 
 
+class _Session:
+    """A session that gives back what it was given, and `off` more."""
+
+    def __init__(self, shape: tuple[int, ...], off: float = 0.0) -> None:
+        self.signature = Signature(
+            inputs=(TensorSpec(name="in", shape=shape, dtype="float32"),),
+            outputs=(TensorSpec(name="out", shape=shape, dtype="float32"),),
+        )
+        self.off = np.float32(off)
+        self.seen: list[Tensor] = []
+
+    def run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.signature.check(feeds)
+        self.seen.append(feeds["in"])
+        return {"out": cast(Floats, feeds["in"]) + self.off}
+
+
 def test_the_difference_is_relative_to_the_largest_output() -> None:
     images = np.zeros((2, 1, 1, 1), np.float32)
     images[:, 0, 0, 0] = (-8.0, 1.0)
-    assert difference(nn.Identity(), lambda image: image + np.float32(0.5), images) == 0.5 / 8
-
-
-class _Session:
-    """A session that gives back what it was given."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        specs = (
-            (TensorSpec(name="in", shape=shape, dtype="float32"),),
-            (TensorSpec(name="out", shape=shape, dtype="float32"),),
-        )
-        self.signature = Signature(inputs=specs[0], outputs=specs[1])
-
-    def run(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        self.signature.check(feeds)
-        return {"out": feeds["in"]}
+    assert difference(nn.Identity(), _Session((1, 1, 1, 1), off=0.5), images) == 0.5 / 8
 
 
 def test_files_get_the_layout_that_they_take() -> None:
     image = np.arange(2 * 3 * 4, dtype=np.float32).reshape(1, 2, 3, 4)
-    assert np.array_equal(runner(_Session((1, 2, 3, 4)), image.shape)(image), image)
-    assert np.array_equal(runner(_Session((1, 3, 4, 2)), image.shape)(image), image.transpose(0, 2, 3, 1))
+    assert np.array_equal(run_of(_Session((1, 2, 3, 4)), image)(), image)
+    assert np.array_equal(run_of(_Session((1, 3, 4, 2)), image)(), image.transpose(0, 2, 3, 1))
+
+
+def test_no_image_is_laid_out_while_the_clock_runs() -> None:
+    session = _Session((1, 3, 4, 2))
+    run = run_of(session, np.ones((1, 2, 3, 4), np.float32))
+    run()
+    run()
+    assert session.seen[0] is session.seen[1]
+    assert session.seen[0].flags["C_CONTIGUOUS"]
 
 
 def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> None:

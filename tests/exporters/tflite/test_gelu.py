@@ -88,6 +88,16 @@ def test_the_product_with_another_value_is_not_it() -> None:
     assert gelu_end(node_of(sketch.model("y"), "Erf")) is None
 
 
+def test_a_sum_in_place_of_the_last_product_is_not_it() -> None:
+    sketch = Sketch()
+    sketch.node("Div", [sketch.input("x", SHAPE), sketch.constant("root", ROOT)], "scaled")
+    sketch.node("Erf", ["scaled"], "erf")
+    sketch.node("Add", ["erf", sketch.constant("one", 1.0)], "plus")
+    sketch.node("Mul", ["plus", "x"], "product")
+    sketch.node("Add", ["product", sketch.constant("half", 0.5)], "y")
+    assert gelu_end(node_of(sketch.model("y"), "Erf")) is None
+
+
 def test_the_whole_pattern_is_named() -> None:
     model = gelu(order="half of x").model("y")
     found = gelu_end(node_of(model, "Erf"))

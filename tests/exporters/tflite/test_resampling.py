@@ -263,6 +263,17 @@ def test_both_happen(mode: str, rounding: str, factor: float, exact: bool) -> No
         assert "TFLite reads other positions" in refused(sketch)
 
 
+@pytest.mark.parametrize(("rounding", "exact"), [("round_prefer_ceil", True), ("round_prefer_floor", False)])
+def test_halves_are_rounded_as_the_runtime_rounds_them(rounding: str, exact: bool) -> None:
+    # Corners on corners: the middle of three elements lies just between two.
+    choices = {"mode": "nearest", "coordinate_transformation_mode": "align_corners", "nearest_mode": rounding}
+    sketch = resized((2, 2), to=(3, 3), **choices)
+    if exact:
+        check(sketch)
+    else:
+        assert "TFLite reads other positions" in refused(sketch)
+
+
 @exact_rule
 @given(size=pairs(1, 40), to=pairs(1, 40))
 def test_the_usual_nearest_of_any_size_equals_torch_or_is_refused(size: tuple[int, int], to: tuple[int, int]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -16,6 +18,7 @@ from condmix.exporters.verify.verify import as_rows, run_in_batches
 from condmix.runtime.batch_report import BatchVerdict
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity_report import Verdict
+from condmix.runtime.session import Session
 from condmix.runtime.tolerance import Tolerance
 from tests.exporters.networks import INPUT_SIZE, IllConditioned, NotFinite, Squeezed, settled
 from tests.exporters.verify.faulty_builds import (
@@ -27,6 +30,9 @@ from tests.exporters.verify.faulty_builds import (
     with_constant,
     with_stage,
 )
+
+verify_module = sys.modules["condmix.exporters.verify.verify"]
+"""The file: the folder gives its name to the function."""
 
 FLOAT32 = Tolerance.for_precision("float32")
 
@@ -69,6 +75,24 @@ def test_a_right_build_passes_at_any_batch(captured: Captured, network: nn.Modul
     assert result.batches.verdict is BatchVerdict.PASS
     assert {case.batch_size for case in result.batches.cases} == {1, 2, 3, 5, 8}
     assert {case.threads for case in result.batches.cases} == {1, 2}
+
+
+def test_images_are_run_forwards_and_then_backwards(
+    captured: Captured, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runtime once kept the kernel of the image before: every image gets another one in front."""
+    seen: list[np.ndarray] = []
+
+    def spying(session: Session, images_nchw: np.ndarray, batch: int) -> dict[str, np.ndarray]:
+        seen.append(images_nchw)
+        return run_in_batches(session, images_nchw, batch)
+
+    monkeypatch.setattr(verify_module, "run_in_batches", spying)
+    given = np.random.default_rng(0).standard_normal((3, *INPUT_SIZE)).astype(np.float32)
+    verified(built_with(captured), network, images=given)
+    assert len(seen) == 5
+    for images in seen:
+        np.testing.assert_array_equal(images, given[[0, 1, 2, 2, 1, 0]])
 
 
 def test_progress_names_every_comparison(captured: Captured, network: nn.Module) -> None:
