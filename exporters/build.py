@@ -68,11 +68,17 @@ def build_from(
     captured: Captured, options: ExportOptions, metadata: Mapping[str, str], report_progress: ReportProgress
 ) -> Build:
     """The same from a captured graph, which is left as it was: one capture serves several exports."""
-    prepared = prepare(captured, options, metadata, report_progress)
+    return build_prepared(prepare(captured, options, metadata, report_progress), options, metadata, report_progress)
+
+
+def build_prepared(
+    prepared: Prepared, options: ExportOptions, metadata: Mapping[str, str], report_progress: ReportProgress
+) -> Build:
+    """The same from a prepared graph, which is left as it was: one preparation serves several files."""
     if not options.reaches("final"):
         return prepared.built
     report_progress("lower")
-    model = prepared.model
+    model = prepared.model.clone()
     batch = BatchAxis(size=options.batch)
     generalise(model, batch)
     lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)

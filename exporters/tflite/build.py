@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from condmix.exporters.batch.generalise import generalise
-from condmix.exporters.build import Build, ReportProgress, prepare
+from condmix.exporters.build import Build, Prepared, ReportProgress, prepare
 from condmix.exporters.capture import Captured
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.lower.batch_axis import BatchAxis
@@ -48,8 +48,15 @@ def build_tflite(
     or a file above 2 GB.
     """
     prepared = prepare(captured, ExportOptions(stage="rewritten"), metadata, report_progress)
+    return build_tflite_prepared(prepared, options, metadata, report_progress)
+
+
+def build_tflite_prepared(
+    prepared: Prepared, options: TfliteOptions, metadata: Mapping[str, str], report_progress: ReportProgress
+) -> TfliteBuild:
+    """The same from a prepared graph, which is left as it was."""
     report_progress("write TFLite")
-    model = prepared.model
+    model = prepared.model.clone()
     layers = _layer_records(model, options)
     generalise(model, BatchAxis(size=options.batch))
     _refuse_oversize(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from condmix.exporters.build import Build, build_from
+from condmix.exporters.build import Build, build_prepared, prepare
 from condmix.exporters.capture import capture
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.verify.evidence import Evidence, gather
@@ -14,7 +14,7 @@ from condmix.exporters.verify.verify import verify_onnx
 from condmix.runtime.batch_report import BatchProperty
 from condmix.runtime.parity_report import ParityReport
 from condmix.runtime.tolerance import Tolerance
-from tests.conformance.case import ANY_BATCH, ConformanceCase, Export
+from tests.conformance.case import ANY_BATCH, ONE_IMAGE, ConformanceCase, Export
 from tests.conformance.tflite_proof import ONE_IMAGE as ONE_TFLITE_IMAGE
 from tests.conformance.tflite_proof import STORED_KERNELS, THREE_IMAGES, TfliteAttempt, attempt_tflite
 
@@ -76,14 +76,14 @@ def prove(case: ConformanceCase, report_progress: Callable[[str], None] = _silen
     report_progress("build the network")
     network = case.build()
     report_progress("capture")
-    captured = capture(network, case.input_size)
+    prepared = prepare(capture(network, case.input_size), ONE_IMAGE, {}, _silent)
     evidence: Evidence | None = None
     attempts: list[Attempt] = []
     for export in case.exports:
         report_progress(export.label)
         batch = export.options.batch
         try:
-            built = build_from(captured, export.options, {}, _silent)
+            built = build_prepared(prepared, export.options, {}, _silent)
         except NotExportableError as error:
             attempts.append(Attempt(export=export, refusal=str(error)))
             continue
@@ -101,7 +101,7 @@ def prove(case: ConformanceCase, report_progress: Callable[[str], None] = _silen
     tflite: list[TfliteAttempt] = []
     for options in (ONE_TFLITE_IMAGE, THREE_IMAGES, *((STORED_KERNELS,) if case.condconv_layers else ())):
         report_progress(f"tflite, {options}")
-        tflite.append(attempt_tflite(captured, evidence, options, TOLERANCE))
+        tflite.append(attempt_tflite(prepared, evidence, options, TOLERANCE))
     return Proof(case=case, attempts=tuple(attempts), tflite=tuple(tflite))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from condmix.exporters.capture import Captured
+from condmix.exporters.build import Prepared
 from condmix.exporters.errors import NotExportableError
-from condmix.exporters.tflite.build import TfliteBuild, build_tflite
+from condmix.exporters.tflite.build import TfliteBuild, build_tflite_prepared
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Verification
@@ -36,11 +36,11 @@ class TfliteAttempt:
 
 
 def attempt_tflite(
-    captured: Captured, evidence: Evidence, options: TfliteOptions, tolerance: Tolerance
+    prepared: Prepared, evidence: Evidence, options: TfliteOptions, tolerance: Tolerance
 ) -> TfliteAttempt:
     """Build and verify one file. The stages before it are those of the ONNX export, which was verified there."""
     try:
-        built = build_tflite(captured, options, {}, lambda _stage: None)
+        built = build_tflite_prepared(prepared, options, {}, lambda _stage: None)
     except NotExportableError as error:
         return TfliteAttempt(options=options, refusal=str(error))
     alone = replace(built, shared=replace(built.shared, stages=()))
