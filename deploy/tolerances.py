@@ -31,9 +31,8 @@ def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances
     stored = Tolerance.for_precision(name)
     if relative is None:
         return Tolerances(float32=exact, tflite=stored)
-    if name == EXACT:
-        asked = replace(exact, relative=relative)
-        return Tolerances(float32=asked, tflite=asked)
+    if choices.tflite is None or not choices.tflite.rounds_weights:
+        return Tolerances(float32=replace(exact, relative=relative), tflite=replace(stored, relative=relative))
     notes: tuple[str, ...] = ()
     if choices.onnx is not None:
         notes = (

@@ -14,9 +14,7 @@ class UnknownArchitectureError(ModelError):
         self.name = name
         self.nearest = tuple(nearest)
         hint = f"nearest: {', '.join(self.nearest)}" if self.nearest else "no name comes near"
-        super().__init__(
-            f"unknown architecture {name!r}; {hint}; condmix.models.zoo.names() lists them all"
-        )
+        super().__init__(f"unknown architecture {name!r}; {hint}; condmix.models.zoo.names() lists them all")
 
 
 class SettingsError(ModelError):

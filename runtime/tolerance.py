@@ -142,6 +142,9 @@ class Tolerance:
 
 _LADDER = {
     "float32": Tolerance(relative=2e-5, absolute=1e-7, own_error_multiple=4.0),
+    # LiteRT's builtin kernels add one product after the other; measured up to 2.2e-5 (condconv_mobilenet_v1, width 0.5)
+    # where ONNX Runtime and XNNPACK stay below 2e-5.
+    "float32_tflite": Tolerance(relative=5e-5, absolute=1e-7, own_error_multiple=4.0),
     # PyTorch's float32 error says nothing about a float64 result: never widened.
     # Weights rounded to 11 bits, experts to 8, change the kernels themselves; measured on untrained networks: up to
     # 1.2e-3 and 3e-2 of the largest logit. The same file with float32 weights is held to float32 beside them.

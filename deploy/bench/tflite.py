@@ -14,7 +14,7 @@ import torch
 from condmix.deploy.bench.errors import BenchError
 from condmix.deploy.bench.litert_environment import FOLDER, find_python
 from condmix.deploy.bench.tflite_files import build_files
-from condmix.deploy.bench.tflite_latency import TfliteResult, measure_files
+from condmix.deploy.bench.tflite_latency import OPENINGS, TfliteResult, measure_files
 from condmix.deploy.bench.tflite_page import render
 from condmix.deploy.bench.tflite_subjects import SUBJECTS
 from condmix.deploy.exit_codes import ExitCode
@@ -35,12 +35,13 @@ NAMES = [subject.network for subject in SUBJECTS]
     help="The environment with litert-torch, made by make bench-tflite.",
 )
 @click.option("--network", "networks", multiple=True, type=click.Choice(NAMES), help="Only these (default: all).")
-@click.option("--runs", type=click.IntRange(min=40), default=200, show_default=True, help="Timed runs of each file.")
+@click.option("--runs", type=click.IntRange(min=60), default=300, show_default=True, help="Timed runs of each file.")
 @click.option("--size", default=224, show_default=True, help="Height and width of the input.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Conversions of ours to time.")
 def main(folder: Path, litert_environment: Path, networks: tuple[str, ...], runs: int, size: int, rounds: int) -> None:
     """Measure our TFLite files against litert-torch's; bench-tflite.md and .json go to FOLDER."""
-    settings = LatencySettings(warmup_runs=10, minimum_runs=runs, minimum_seconds=1.0, block=2, seed=0)
+    # A round runs every opening of every file once.
+    settings = LatencySettings(warmup_runs=4 * OPENINGS, minimum_runs=runs, minimum_seconds=1.0, block=OPENINGS, seed=0)
     torch.set_num_threads(1)
     if (reason := LiteRtBackend().available()) is not None:
         click.echo(f"condmix: {reason}", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from condmix.deploy.bench.tflite_latency import TfliteResult, TfliteRow
+from condmix.deploy.bench.tflite_latency import OPENINGS, TfliteResult, TfliteRow
 from condmix.deploy.bench.tflite_subjects import CONVERSION_GOAL_SECONDS
 from condmix.runtime.cpu import CpuFacts
 from condmix.runtime.latency_report import CONFIDENCE
@@ -30,8 +30,8 @@ def render(
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + ".",
         "LiteRT with its XNNPACK delegate, one thread, batch 1, CPU time of the computing thread; every file of a "
-        f"network takes its turn in every round. Intervals are {CONFIDENCE:.0%} bootstrap intervals of the ratio of "
-        "medians.",
+        f"network is opened {OPENINGS} times, and each opening takes its turn in every round. Intervals are "
+        f"{CONFIDENCE:.0%} bootstrap intervals of the ratio of medians.",
         "Difference: the largest from PyTorch's output over several images, relative to its largest output; a file "
         "beyond its bound is not measured. Conversion, in CPU seconds: ours as capturing the network with torch + "
         f"writing the file, the median of {rounds}; litert-torch's as a whole, once, in a fresh process and without "

@@ -64,7 +64,7 @@ def build_tflite_prepared(
     bank = "float32" if options.bank == options.precision else options.bank
     lowered = _lowered(model, options, metadata, bank)
     exact = None
-    if options.tolerance_name != "float32":
+    if options.rounds_weights:
         exact = write_model(_lowered(model, options, metadata, "float32").model)
     built = prepared.built
     return TfliteBuild(

@@ -59,4 +59,9 @@ class TfliteOptions:
         """The named tolerance (condmix.runtime.tolerance) that a file with these weights is held to."""
         if self.bank == "int8":
             return "int8_experts"
-        return "float32" if self.precision == self.bank == "float32" else "float16_weights"
+        return "float16_weights" if self.rounds_weights else "float32_tflite"
+
+    @property
+    def rounds_weights(self) -> bool:
+        """Whether any weight is stored with fewer bits than float32."""
+        return not self.precision == self.bank == "float32"

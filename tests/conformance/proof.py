@@ -19,6 +19,7 @@ from tests.conformance.tflite_proof import ONE_IMAGE as ONE_TFLITE_IMAGE
 from tests.conformance.tflite_proof import STORED_KERNELS, THREE_IMAGES, TfliteAttempt, attempt_tflite
 
 TOLERANCE = Tolerance.for_precision("float32")
+TFLITE_TOLERANCE = Tolerance.for_precision("float32_tflite")
 
 
 def _silent(_stage: str) -> None:
@@ -101,7 +102,7 @@ def prove(case: ConformanceCase, report_progress: Callable[[str], None] = _silen
     tflite: list[TfliteAttempt] = []
     for options in (ONE_TFLITE_IMAGE, THREE_IMAGES, *((STORED_KERNELS,) if case.condconv_layers else ())):
         report_progress(f"tflite, {options}")
-        tflite.append(attempt_tflite(prepared, evidence, options, TOLERANCE))
+        tflite.append(attempt_tflite(prepared, evidence, options, TFLITE_TOLERANCE))
     return Proof(case=case, attempts=tuple(attempts), tflite=tuple(tflite))
 
 

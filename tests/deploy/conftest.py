@@ -33,6 +33,7 @@ from condmix.runtime.tolerance import Tolerance
 
 SETTINGS = {"width": 0.5, "experts": 2}
 FLOAT32 = Tolerance.for_precision("float32")
+FLOAT32_TFLITE = Tolerance.for_precision("float32_tflite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ def built(network: LoadedNetwork, captured: Captured) -> Build:
 def tflite_built(network: LoadedNetwork, captured: Captured) -> TfliteBuild:
     """The same as TFLite."""
     options = TfliteOptions()
-    return build_tflite(captured, options, tflite_metadata_of(network, options, FLOAT32), _silent)
+    return build_tflite(captured, options, tflite_metadata_of(network, options, FLOAT32_TFLITE), _silent)
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +130,7 @@ def verified(built: Build, evidence: Evidence) -> Verification:
 def tflite_verified(tflite_built: TfliteBuild, evidence: Evidence) -> Verification:
     """The proof of the TFLite file."""
     return verify_tflite(
-        tflite_built, evidence, batch=1, tolerance=FLOAT32, shared_tolerance=FLOAT32, report_progress=_silent
+        tflite_built, evidence, batch=1, tolerance=FLOAT32_TFLITE, shared_tolerance=FLOAT32, report_progress=_silent
     )
 
 

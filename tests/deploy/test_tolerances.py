@@ -20,7 +20,7 @@ INT8 = TfliteOptions(experts="int8")
 
 @pytest.mark.parametrize(
     ("options", "name"),
-    [(None, "float32"), (TfliteOptions(), "float32"), (HALF, "float16_weights"), (INT8, "int8_experts")],
+    [(None, "float32"), (TfliteOptions(), "float32_tflite"), (HALF, "float16_weights"), (INT8, "int8_experts")],
 )
 def test_the_default_is_that_of_how_the_weights_are_stored(options: TfliteOptions | None, name: str) -> None:
     found = tolerances_for(FormatChoices(onnx=ExportOptions(), tflite=options), None)

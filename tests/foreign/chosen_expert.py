@@ -18,9 +18,7 @@ from tests.foreign.trunk import Trunk
 class ChosenConv2d(nn.Module):
     """bank[argmax(scores)] as the kernel of every image."""
 
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.stride, self.padding, self.groups = stride, kernel // 2, groups
         self.bank = nn.Parameter(torch.randn(4, out_channels, channels // groups, kernel, kernel) / kernel)

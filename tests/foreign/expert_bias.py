@@ -17,9 +17,7 @@ from tests.foreign.trunk import Trunk
 class BiasedMixture(nn.Module):
     """Kernels and biases both come from the routing row of the image; `biases` is [experts, out]."""
 
-    def __init__(
-        self, experts: int, shape: tuple[int, int, int, int], *, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, experts: int, shape: tuple[int, int, int, int], *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.shape, self.stride, self.groups = shape, stride, groups
         scale = (shape[1] * shape[2] * shape[3]) ** -0.5
@@ -65,9 +63,7 @@ EXPERT_BIAS = foreign_case(
     name="expert_bias",
     construct=lambda: Trunk(BiasedUnit(8, 14, 3, 2), BiasedUnit(14, 14, 5, 1), width=8, features=14),
     seed=130,
-    condconv_layers=tuple(
-        f"blocks.{block}.{kind}" for block in (0, 1) for kind in ("depthwise", "pointwise")
-    ),
+    condconv_layers=tuple(f"blocks.{block}.{kind}" for block in (0, 1) for kind in ("depthwise", "pointwise")),
     routers=("blocks.0.routing", "blocks.1.routing"),
     notes="mixed bias as computed Conv bias, BatchNorm (eps 1e-3) behind, kernels by tensordot",
 )

@@ -84,9 +84,7 @@ class FiveAxisNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_stem = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True)
-        )
+        self.conv_stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
         self.features = nn.Sequential(SeparableUnit(8, 16, 2), SeparableUnit(16, 16, 1))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier_route = RouteFunction(16, 3)

@@ -21,8 +21,7 @@ class PairedPointwise(nn.Module):
         super().__init__()
         self.split_in_channels = list(in_shares)
         self.grouped_conv = nn.ModuleList(
-            nn.Conv2d(c_in, c_out, kernel_size=1, bias=False)
-            for c_in, c_out in zip(in_shares, out_shares, strict=True)
+            nn.Conv2d(c_in, c_out, kernel_size=1, bias=False) for c_in, c_out in zip(in_shares, out_shares, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,9 +29,7 @@ class PairedPointwise(nn.Module):
         return torch.cat([conv(t) for conv, t in zip(self.grouped_conv, x_split, strict=True)], dim=1)
 
 
-def _block(
-    expand: tuple[Sequence[int], Sequence[int]], project: tuple[Sequence[int], Sequence[int]]
-) -> nn.Module:
+def _block(expand: tuple[Sequence[int], Sequence[int]], project: tuple[Sequence[int], Sequence[int]]) -> nn.Module:
     middle, outputs = sum(expand[1]), sum(project[1])
     return nn.Sequential(
         PairedPointwise(*expand),

@@ -71,9 +71,7 @@ class RowMatmulClassifier(nn.Module):
 def _network(classifier: Callable[[], nn.Module]) -> nn.Module:
     return nn.Sequential(
         nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU6()),
-        nn.Sequential(
-            nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU6()
-        ),
+        nn.Sequential(nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU6()),
         nn.Sequential(nn.Conv2d(8, _FEATURES, 1, bias=False), nn.BatchNorm2d(_FEATURES), nn.ReLU6()),
         nn.AdaptiveAvgPool2d(1),
         nn.Dropout(0.2),

@@ -73,9 +73,7 @@ class NormalisedMixture(nn.Module):
 
 def _network(normalise: Normalise) -> nn.Module:
     return Trunk(
-        nn.Sequential(
-            NormalisedMixture(8, 8, 3, normalise, stride=2, groups=8), nn.BatchNorm2d(8), nn.ReLU()
-        ),
+        nn.Sequential(NormalisedMixture(8, 8, 3, normalise, stride=2, groups=8), nn.BatchNorm2d(8), nn.ReLU()),
         nn.Sequential(NormalisedMixture(8, 12, 1, normalise), nn.BatchNorm2d(12), nn.ReLU()),
         width=8,
         features=12,

@@ -73,9 +73,7 @@ def _ranged(ranges: Ranges) -> nn.Module:
 
 
 def _linked(layer: nn.Module) -> nn.Module:
-    return Trunk(
-        nn.Sequential(layer, nn.BatchNorm2d(12), nn.ReLU(), nn.Conv2d(12, 12, 3, 2, 1)), width=12, features=12
-    )
+    return Trunk(nn.Sequential(layer, nn.BatchNorm2d(12), nn.ReLU(), nn.Conv2d(12, 12, 3, 2, 1)), width=12, features=12)
 
 
 OVERLAPPING_SLICES = foreign_case(

@@ -18,9 +18,7 @@ from tests.foreign.trunk import Trunk
 class OmniConv2d(nn.Module):
     """Pooled map, hidden layer with BatchNorm, then one head per kind of attention."""
 
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, experts: int = 4
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, experts: int = 4) -> None:
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.weight = nn.Parameter(

@@ -29,11 +29,7 @@ class ShuffleUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.norm1(self.first(x)))
         batch, channels, height, width = x.shape
-        x = (
-            x.view(batch, self.groups, -1, height, width)
-            .transpose(1, 2)
-            .reshape(batch, channels, height, width)
-        )
+        x = x.view(batch, self.groups, -1, height, width).transpose(1, 2).reshape(batch, channels, height, width)
         x = F.relu(self.norm2(self.spatial(x)))
         x = x * self.gate(x.mean((2, 3))).sigmoid()[:, :, None, None]
         return F.relu(self.norm3(self.last(x)))

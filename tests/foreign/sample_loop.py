@@ -16,9 +16,7 @@ from tests.foreign.trunk import Trunk
 class IndexedLoopConv2d(nn.Module):
     """Counts through the batch, sums the weighted experts, concatenates."""
 
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, experts: int = 3
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, experts: int = 3) -> None:
         super().__init__()
         self.stride, self.padding = stride, kernel // 2
         self.experts = nn.Parameter(

@@ -58,9 +58,7 @@ class AttentiveConv2d(nn.Module):
         return y.view(count, self.out_planes, y.shape[2], y.shape[3])
 
 
-def conv_norm_act(
-    in_planes: int, out_planes: int, kernel_size: int, stride: int, groups: int = 1
-) -> nn.Sequential:
+def conv_norm_act(in_planes: int, out_planes: int, kernel_size: int, stride: int, groups: int = 1) -> nn.Sequential:
     """The stacked unit such layers are used in: layer, BatchNorm, LeakyReLU."""
     layer = AttentiveConv2d(in_planes, out_planes, kernel_size, stride, kernel_size // 2, groups)
     return nn.Sequential(layer, nn.BatchNorm2d(out_planes), nn.LeakyReLU(0.1))

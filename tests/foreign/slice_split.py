@@ -59,9 +59,7 @@ class NarrowedPointwise(nn.Module):
 SLICE_SPLIT = foreign_case(
     name="slice_split",
     construct=lambda: Trunk(
-        nn.Sequential(
-            SlicedDepthwise((0, 4, 8, 12), (3, 5, 7), stride=2), nn.BatchNorm2d(12), nn.Hardswish()
-        ),
+        nn.Sequential(SlicedDepthwise((0, 4, 8, 12), (3, 5, 7), stride=2), nn.BatchNorm2d(12), nn.Hardswish()),
         nn.Sequential(NarrowedPointwise(12, 16), nn.BatchNorm2d(16), nn.Hardswish()),
         nn.Sequential(HeadAndTail(16, 10), nn.BatchNorm2d(16), nn.Hardswish()),
         width=12,

@@ -56,9 +56,7 @@ class DictMixedConv2d(nn.ModuleDict):
 class MixedBlock(nn.Module):
     """Two-group expansion, mixed depthwise, squeeze-excite, two-group projection; norms behind concats."""
 
-    def __init__(
-        self, channels: int, out_channels: int, kernels: list[int], *, stride: int, same: bool
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernels: list[int], *, stride: int, same: bool) -> None:
         super().__init__()
         middle = 10 * len(kernels)
         self.conv_pw = DictMixedConv2d(channels, middle, [1, 1])

@@ -39,9 +39,7 @@ class ListedDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pieces = torch.split(x, self.split_channels, dim=1)
-        return torch.cat(
-            [conv(piece) for conv, piece in zip(self.mixed_depthwise_conv, pieces, strict=True)], dim=1
-        )
+        return torch.cat([conv(piece) for conv, piece in zip(self.mixed_depthwise_conv, pieces, strict=True)], dim=1)
 
 
 def _block(channels: int, shares: list[int], kernels: list[int], stride: int = 1) -> nn.Sequential:

@@ -23,9 +23,7 @@ _EXPERTS = 4
 class SummedConv2d(nn.Module):
     """The part all spellings share: routing, then the batch as groups of one convolution."""
 
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.shape = (out_channels, channels // groups, kernel, kernel)
         self.stride, self.padding, self.groups = stride, kernel // 2, groups
@@ -49,9 +47,7 @@ class SummedConv2d(nn.Module):
 
 
 class StackSum(SummedConv2d):
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, groups)
         self.experts = nn.ParameterList(nn.Parameter(self.random_kernel()) for _ in range(_EXPERTS))
 
@@ -62,9 +58,7 @@ class StackSum(SummedConv2d):
 
 
 class RunningSum(SummedConv2d):
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, groups)
         self.weight = nn.Parameter(self.random_kernel(_EXPERTS))
 
@@ -86,9 +80,7 @@ class BroadcastSum(RunningSum):
 
 
 class ExpertModules(SummedConv2d):
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(channels, out_channels, kernel, stride, groups)
         self.convs = nn.ModuleList(
             nn.Conv2d(channels, out_channels, kernel, groups=groups, bias=False) for _ in range(_EXPERTS)

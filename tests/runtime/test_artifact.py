@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from condmix.runtime.artifact import Artifact, Format, Precision, describe_file
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError, ModelUnreadableError
 from condmix.runtime.signature import Signature, TensorSpec

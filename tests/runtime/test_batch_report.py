@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from condmix.runtime.batch_report import BatchCase, BatchProperty, BatchReport, BatchVerdict
 from condmix.runtime.parity import compare
 from condmix.runtime.tolerance import Tolerance
@@ -75,9 +76,7 @@ def test_sentences():
 
 def test_the_record_is_strict_json_and_complete():
     data = json.loads(
-        json.dumps(
-            report(case(threads=2), case(failure="it broke"), pairs=((0, 1),)).to_dict(), allow_nan=False
-        )
+        json.dumps(report(case(threads=2), case(failure="it broke"), pairs=((0, 1),)).to_dict(), allow_nan=False)
     )
     assert (data["schema_version"], data["verdict"], data["indistinct_pairs"]) == (1, "fail", [[0, 1]])
     first, second = data["cases"]

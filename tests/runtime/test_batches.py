@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from onnx import helper
+
 from condmix.runtime.batch_report import BatchProperty, BatchReport, BatchVerdict
 from condmix.runtime.batches import check_batches, check_batches_on_threads
 from condmix.runtime.errors import ComparisonImpossibleError, SessionFailedError
@@ -9,7 +11,6 @@ from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity_report import Verdict
 from condmix.runtime.signature import Signature, TensorSpec
 from condmix.runtime.tolerance import Tolerance
-from onnx import helper
 
 FLOAT32 = Tolerance.for_precision("float32")
 SIZES = (1, 2, 3, 5, 8)
@@ -258,9 +259,7 @@ def test_a_right_model_holds_on_two_threads(conv_net):
 
 @pytest.mark.parametrize("thread_counts", [(), (2, 2)])
 def test_thread_counts_without_meaning_are_refused(conv_net, thread_counts: tuple[int, ...]):
-    with pytest.raises(
-        ComparisonImpossibleError, match="thread_counts must be different numbers, at least one"
-    ):
+    with pytest.raises(ComparisonImpossibleError, match="thread_counts must be different numbers, at least one"):
         check_batches_on_threads(
             lambda threads: OnnxRuntimeBackend().open(conv_net.to_onnx(), threads=threads),
             conv_net.images_nchw,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from condmix.runtime.cpu import CpuFacts, parse_cpuinfo, read_cpu_facts
 from condmix.runtime.errors import InvalidSettingError
 

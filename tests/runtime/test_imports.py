@@ -5,16 +5,15 @@ import pkgutil
 import subprocess
 import sys
 
-import condmix.runtime
 import pytest
+
+import condmix.runtime
 
 FOREIGN = (
     "onnxruntime", "onnx", "onnx_ir", "torch", "tensorflow", "ai_edge_litert", "tflite_runtime",
     "condmix.models", "condmix.exporters", "condmix.deploy",
 )  # fmt: skip
-MODULES = sorted(
-    f"condmix.runtime.{module.name}" for module in pkgutil.iter_modules(condmix.runtime.__path__)
-)
+MODULES = sorted(f"condmix.runtime.{module.name}" for module in pkgutil.iter_modules(condmix.runtime.__path__))
 
 PROGRAM = """
 import importlib, json, sys, time

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from condmix.runtime import latency
 from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.latency import measure
@@ -39,9 +40,7 @@ def settings(**changes: float) -> LatencySettings:
 
 
 def test_both_clocks_are_read_around_every_run(clocks: FakeClocks):
-    report = measure(
-        {"a": clocks.candidate("a", 100, 60), "b": clocks.candidate("b", 50, 90)}, settings=settings()
-    )
+    report = measure({"a": clocks.candidate("a", 100, 60), "b": clocks.candidate("b", 50, 90)}, settings=settings())
     first, second, control = report.candidates
     assert [one.name for one in report.candidates] == ["a", "b", "a (again)"]
     assert first.wall_ns == control.wall_ns == (100,) * 10
@@ -52,9 +51,7 @@ def test_both_clocks_are_read_around_every_run(clocks: FakeClocks):
 
 
 def test_every_call_is_on_record(clocks: FakeClocks):
-    report = measure(
-        {"a": clocks.candidate("a", 1, 1), "b": clocks.candidate("b", 1, 1)}, settings=settings()
-    )
+    report = measure({"a": clocks.candidate("a", 1, 1), "b": clocks.candidate("b", 1, 1)}, settings=settings())
     recorded = sum(len(one.wall_ns) + len(one.warmup_wall_ns) for one in report.candidates)
     assert recorded == len(clocks.calls) == 3 * 13
 
@@ -99,16 +96,12 @@ def test_the_seed_decides_the_order(clocks: FakeClocks):
 @pytest.mark.parametrize(
     ("minimum_runs", "minimum_seconds", "runs"), [(10, 0.0, 10), (10, 0.05, 50), (7, 0.0, 8), (80, 0.05, 80)]
 )
-def test_it_stops_when_both_minima_are_met(
-    clocks: FakeClocks, minimum_runs: int, minimum_seconds: float, runs: int
-):
+def test_it_stops_when_both_minima_are_met(clocks: FakeClocks, minimum_runs: int, minimum_seconds: float, runs: int):
     candidates = {
         "slow": clocks.candidate("slow", 5_000_000, 1),
         "fast": clocks.candidate("fast", 1_000_000, 1),
     }
-    report = measure(
-        candidates, settings=settings(minimum_runs=minimum_runs, minimum_seconds=minimum_seconds)
-    )
+    report = measure(candidates, settings=settings(minimum_runs=minimum_runs, minimum_seconds=minimum_seconds))
     assert {len(one.wall_ns) for one in report.candidates} == {runs}
 
 

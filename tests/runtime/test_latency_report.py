@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.latency_report import CandidateSamples, Clock, LatencyReport, LatencySettings, Ratio
 
@@ -35,9 +36,7 @@ NOISY = report(
 
 def test_a_ratio_is_that_of_the_medians_and_lies_in_its_interval():
     ratio = NOISY.ratio("half", "a", Clock.WALL)
-    assert ratio.ratio == NOISY.candidate("half").median_ns(Clock.WALL) / NOISY.candidate("a").median_ns(
-        Clock.WALL
-    )
+    assert ratio.ratio == NOISY.candidate("half").median_ns(Clock.WALL) / NOISY.candidate("a").median_ns(Clock.WALL)
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low <= ratio.ratio <= ratio.high
@@ -65,9 +64,7 @@ def test_a_small_but_certain_ratio_below_the_noise_floor_is_no_difference():
     ratio = exact.ratio("b", "a", Clock.WALL)
     assert (ratio.low, ratio.high) == (0.98, 0.98)
     assert not exact.is_different(ratio)
-    assert exact.is_different(
-        Ratio(numerator="b", denominator="a", clock=Clock.WALL, ratio=0.9, low=0.9, high=0.9)
-    )
+    assert exact.is_different(Ratio(numerator="b", denominator="a", clock=Clock.WALL, ratio=0.9, low=0.9, high=0.9))
 
 
 def test_an_interval_that_holds_1_is_no_difference():

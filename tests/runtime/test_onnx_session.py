@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper
+
 from condmix.runtime.errors import (
     EngineMissingError,
     InvalidSettingError,
@@ -14,14 +16,11 @@ from condmix.runtime.errors import (
     SignatureMismatchError,
 )
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
-from onnx import TensorProto, helper
 
 BACKEND = OnnxRuntimeBackend()
 
 
-def test_a_linear_model_from_bytes_and_from_a_path(
-    tmp_path: Path, linear_bytes: bytes, linear_weight: np.ndarray
-):
+def test_a_linear_model_from_bytes_and_from_a_path(tmp_path: Path, linear_bytes: bytes, linear_weight: np.ndarray):
     path = tmp_path / "linear.onnx"
     path.write_bytes(linear_bytes)
     images = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
@@ -127,9 +126,7 @@ def test_an_operator_that_the_engine_does_not_know():
 
 
 def test_a_path_without_a_file(tmp_path: Path):
-    with pytest.raises(
-        ModelUnreadableError, match=r"no.onnx' cannot be opened: there is no such file\. Give the"
-    ):
+    with pytest.raises(ModelUnreadableError, match=r"no.onnx' cannot be opened: there is no such file\. Give the"):
         BACKEND.open(tmp_path / "no.onnx", threads=1)
     with pytest.raises(ModelUnreadableError, match="it is a folder"):
         BACKEND.open(tmp_path, threads=1)
@@ -145,9 +142,7 @@ def test_values_that_numpy_does_not_hold_are_named(build_onnx):
     )
     with pytest.raises(ModelUnreadableError) as caught:
         BACKEND.open(model, threads=1)
-    assert "no numpy array holds these values: 'x' is tensor(string), 'y' is tensor(string)" in str(
-        caught.value
-    )
+    assert "no numpy array holds these values: 'x' is tensor(string), 'y' is tensor(string)" in str(caught.value)
 
 
 def test_an_engine_that_gives_up_is_translated_and_quiet(build_onnx, capfd: pytest.CaptureFixture[str]):
@@ -159,9 +154,7 @@ def test_an_engine_that_gives_up_is_translated_and_quiet(build_onnx, capfd: pyte
     )
     session = BACKEND.open(model, threads=1)
     assert session.run({"x": np.zeros((1, 4), np.float32)})["y"].shape == (1, 4)
-    with pytest.raises(
-        SessionFailedError, match=r"onnxruntime failed while running a model of \d+ bytes in memory: "
-    ):
+    with pytest.raises(SessionFailedError, match=r"onnxruntime failed while running a model of \d+ bytes in memory: "):
         session.run({"x": np.zeros((2, 4), np.float32)})
     with pytest.raises(ModelUnreadableError):
         BACKEND.open(b"junk", threads=1)

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from condmix.runtime.errors import ComparisonImpossibleError
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.parity_report import ParityReport, Verdict
 from condmix.runtime.tolerance import Tolerance
-from hypothesis import given
-from hypothesis import strategies as st
 
 FLOAT32 = Tolerance.for_precision("float32")
 
@@ -143,9 +144,7 @@ def test_a_reference_of_zeros():
 
 def test_the_exact_tolerance_allows_nothing():
     reference = logits()
-    assert (
-        check({"y": reference}, {"y": reference.copy()}, tolerance=Tolerance.exact()).verdict is Verdict.PASS
-    )
+    assert check({"y": reference}, {"y": reference.copy()}, tolerance=Tolerance.exact()).verdict is Verdict.PASS
     actual = reference.copy()
     actual[2, 3] = np.nextafter(actual[2, 3], np.inf)
     report = check({"y": reference}, {"y": actual}, tolerance=Tolerance.exact())

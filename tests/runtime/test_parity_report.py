@@ -2,6 +2,7 @@ import json
 import math
 
 import pytest
+
 from condmix.runtime.parity_report import (
     ElementError,
     OutputParity,
@@ -40,9 +41,7 @@ NAN = {"actual_nonfinite_count": 2, "worst": None, "share_outside": None}
 SHAPE = {"actual_shape": (4, 19), "worst": None, "share_outside": None}
 
 
-def report(
-    *outputs: OutputParity, missing: tuple[str, ...] = (), extra: tuple[str, ...] = ()
-) -> ParityReport:
+def report(*outputs: OutputParity, missing: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> ParityReport:
     return ParityReport(
         outputs=outputs,
         missing_outputs=missing,
@@ -124,9 +123,7 @@ def test_the_outlier_fraction_is_obeyed():
 
 
 def test_the_record_is_strict_json_and_complete():
-    infinite = output(
-        **FAILING, own_float32=element(1.0, scale=0.0), own_relative=math.inf, ill_conditioned=True
-    )
+    infinite = output(**FAILING, own_float32=element(1.0, scale=0.0), own_relative=math.inf, ill_conditioned=True)
     data = json.loads(json.dumps(report(infinite).to_dict(), allow_nan=False))
     assert data["schema_version"] == 1
     assert data["verdict"] == "ill_conditioned"

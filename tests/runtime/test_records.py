@@ -1,4 +1,5 @@
 import pytest
+
 from condmix.runtime.errors import InvalidRecordError
 from condmix.runtime.records import read_fields, unknown_name
 

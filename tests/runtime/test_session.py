@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+
 from condmix.runtime.litert_session import LiteRtBackend, LiteRtSession
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
 from condmix.runtime.session import Backend, Session

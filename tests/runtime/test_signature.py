@@ -2,10 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from condmix.runtime.errors import InvalidRecordError, InvalidSettingError, SignatureMismatchError
-from condmix.runtime.signature import Signature, TensorSpec
 from hypothesis import given
 from hypothesis import strategies as st
+
+from condmix.runtime.errors import InvalidRecordError, InvalidSettingError, SignatureMismatchError
+from condmix.runtime.signature import Signature, TensorSpec
 
 IMAGES = TensorSpec(name="images", shape=("n", 3, 4, 4), dtype="float32", layout="NCHW")
 MASK = TensorSpec(name="mask", shape=("n",), dtype="bool")
@@ -50,9 +51,7 @@ def test_an_empty_batch_does_not_fit():
 
 def test_a_foreign_byte_order_is_told():
     swapped = np.zeros((1, 3, 4, 4), np.dtype(np.float32).newbyteorder("S"))
-    assert SIGNATURE.problems({**feeds(1), "images": swapped}) == (
-        f"'images' must be float32, found {swapped.dtype}",
-    )
+    assert SIGNATURE.problems({**feeds(1), "images": swapped}) == (f"'images' must be float32, found {swapped.dtype}",)
 
 
 def test_impossible_specs_name_every_fault():

@@ -3,11 +3,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from condmix.runtime.artifact import Precision
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError
 from condmix.runtime.tolerance import Tolerance, rows_of
-from hypothesis import given
-from hypothesis import strategies as st
 
 FLOAT32 = Tolerance.for_precision("float32")
 
@@ -25,7 +26,8 @@ def test_a_precision_without_a_tolerance_is_refused(name: str):
     with pytest.raises(InvalidSettingError) as caught:
         Tolerance.for_precision(name)
     assert caught.value.problems == (
-        f"no tolerance is named '{name}', known are 'float32', 'float16_weights', 'int8_experts', 'float64': "
+        f"no tolerance is named '{name}', known are 'float32', 'float32_tflite', 'float16_weights', 'int8_experts', "
+        "'float64': "
         "give Tolerance(relative=..., absolute=..., own_error_multiple=...)",
     )
 
@@ -111,9 +113,7 @@ SHARES = st.floats(0, 0.999, allow_nan=False)
 
 @given(SHARES, st.floats(0, 1e6), st.floats(0, 1e3), SHARES)
 def test_a_tolerance_survives_json(relative: float, absolute: float, multiple: float, outliers: float):
-    tolerance = Tolerance(
-        relative=relative, absolute=absolute, own_error_multiple=multiple, outlier_fraction=outliers
-    )
+    tolerance = Tolerance(relative=relative, absolute=absolute, own_error_multiple=multiple, outlier_fraction=outliers)
     assert Tolerance.from_dict(json.loads(json.dumps(tolerance.to_dict()))) == tolerance
 
 

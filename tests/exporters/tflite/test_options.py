@@ -12,13 +12,13 @@ from condmix.runtime.tolerance import Tolerance
 @pytest.mark.parametrize(
     ("choices", "bank", "tolerance"),
     [
-        ({}, "float32", "float32"),
+        ({}, "float32", "float32_tflite"),
         ({"experts": "float16"}, "float16", "float16_weights"),
         ({"experts": "int8"}, "int8", "int8_experts"),
         ({"precision": "float16"}, "float16", "float16_weights"),
         ({"precision": "float16", "experts": "int8"}, "int8", "int8_experts"),
         ({"precision": "float16", "condconv": "experts"}, "float16", "float16_weights"),
-        ({"batch": 4, "layout": "nchw", "condconv": "experts"}, "float32", "float32"),
+        ({"batch": 4, "layout": "nchw", "condconv": "experts"}, "float32", "float32_tflite"),
     ],
 )
 def test_what_is_stored_and_how_far_it_may_be_off(choices: dict[str, object], bank: str, tolerance: str) -> None:
