@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 # One thread each: two workers with two threads each get in each other's way on two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 OUTPUT ?= demo-output
+LITERT := .venv-litert
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench wheel golden clean
+.PHONY: help demo test check lint types bench bench-tflite wheel golden clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -46,6 +47,15 @@ types: .typing/ready  ## mypy --strict on the four packages
 bench: $(READY)  ## speed against torch.onnx.export: ratios from one interleaved run, written to bench-output/
 	$(BIN)/python -m condmix.deploy.bench bench-output
 
+$(LITERT)/.ready:
+	test -x $(LITERT)/bin/python || $(PYTHON) -m venv $(LITERT)
+	$(LITERT)/bin/python -m pip install --quiet torch==2.13.0
+	$(LITERT)/bin/python -m pip install --quiet litert-torch==0.10.0
+	@touch $@
+
+bench-tflite: $(READY) $(LITERT)/.ready  ## TFLite speed against litert-torch, which gets a 2 GB environment of its own
+	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.tflite bench-output --litert-environment $(LITERT)
+
 wheel: $(READY)  ## build the wheel and the source distribution, and try the wheel in a clean environment
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist
@@ -55,5 +65,5 @@ golden: $(READY)  ## rewrite the expected texts in tests/golden; review the diff
 	CONDMIX_UPDATE_GOLDEN=1 $(PYTEST) -q tests/conformance tests/deploy -k golden
 
 clean:  ## remove everything that can be made again
-	rm -rf $(VENV) .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info demo-output bench-output
+	rm -rf $(VENV) $(LITERT) .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info demo-output bench-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -131,56 +131,78 @@ def _depthwise(
     activation: Activation,
 ) -> Tensor:
     kernel_hwc = weight_oihw[:, 0].transpose(1, 2, 0)
-    height, width = settings.kernel
-    if height * width > MOST_TAPS and width <= MOST_TAPS and settings.strides[0] == settings.strides[1]:
-        return _rows(emitter, x, kernel_hwc, bias_o, settings, role, activation)
+    if needs_bands(settings):
+        whole = (0, x.shape[3])
+        return row_bands(emitter, x, whole, weight_oihw, bias_o, settings, role, activation)
     source, padding = padded(emitter, x, settings)
     filters = emitter.constant(kernel_hwc[None].astype(np.float32), f"{role}_weight")
     bias = emitter.constant(bias_o.astype(np.float32), f"{role}_bias")
     return depthwise_2d(emitter, source, filters, bias, settings, padding, role, activation)
 
 
-def _rows(
+def needs_bands(settings: ConvSettings) -> bool:
+    """Whether a depthwise kernel has more taps than any microkernel, and can be cut into rows that have not."""
+    height, width = settings.kernel
+    return height * width > MOST_TAPS and width <= MOST_TAPS and settings.strides[0] == settings.strides[1]
+
+
+def row_bands(
     emitter: Emitter,
     x: Tensor,
-    kernel_hwc: np.ndarray,
+    channels: tuple[int, int],
+    weight_oihw: np.ndarray,
     bias_o: np.ndarray,
     settings: ConvSettings,
     role: str,
     activation: Activation,
 ) -> Tensor:
-    """The exact sum of bands of kernel rows, each small enough: convolution is linear in its kernel.
+    """A depthwise convolution of channels first to stop of `x`, as the exact sum of bands of kernel rows.
 
-    The input is padded once; a band reads the rows that its taps see.
+    Each band cuts the rows that its taps see and pads that piece: a PAD right in front of a convolution is free in the
+    delegate, one in front of slices is not. A band that sees nothing but padding adds nothing and is left out.
     """
+    first_channel, last_channel = channels
+    kernel_hwc = weight_oihw[:, 0].transpose(1, 2, 0)
+    kernel_height, kernel_width = settings.kernel
     top, left, bottom, right = settings.pads
-    source = emitter.pad(x, [(0, 0), (top, bottom), (left, right), (0, 0)])
-    height, width = settings.kernel
-    step = max(1, MOST_TAPS // width)
-    out_height, _ = out_size(source, settings, Padding.VALID)
+    height = x.shape[1]
+    stride, dilation = settings.strides[0], settings.dilations[0]
+    out_height = (height + top + bottom - (kernel_height - 1) * dilation - 1) // stride + 1
+    step = max(1, MOST_TAPS // kernel_width)
+    bands: list[tuple[int, int, int, int]] = []
+    for first in range(0, kernel_height, step):
+        last = min(first + step, kernel_height)
+        begin = first * dilation - top
+        end = begin + (out_height - 1) * stride + (last - first - 1) * dilation + 1
+        if min(height, end) > max(0, begin):
+            bands.append((first, last, begin, end))
     total: Tensor | None = None
-    bands = [(first, min(first + step, height)) for first in range(0, height, step)]
-    for first, last in bands:
-        rows = last - first
-        seen = (out_height - 1) * settings.strides[0] + (rows - 1) * settings.dilations[0] + 1
-        begin = (0, first * settings.dilations[0], 0, 0)
-        part_of_x = emitter.slice(source, begin, (source.shape[0], seen, *source.shape[2:]), f"{role}_rows_{first}")
+    for index, (first, last, begin, end) in enumerate(bands):
+        seen = (max(0, begin), min(height, end))
+        piece = emitter.slice(
+            x,
+            (0, seen[0], 0, first_channel),
+            (x.shape[0], seen[1] - seen[0], x.shape[2], last_channel - first_channel),
+            f"{role}_rows_{first}",
+        )
+        around = [(0, 0), (max(0, -begin), max(0, end - height)), (left, right), (0, 0)]
+        source = emitter.pad(piece, around, f"{role}_pad_{first}")
         filters = emitter.constant(kernel_hwc[None, first:last].astype(np.float32), f"{role}_weight_{first}")
-        own_bias = bias_o if first == 0 else np.zeros_like(bias_o)
+        own_bias = bias_o if index == 0 else np.zeros_like(bias_o)
         bias = emitter.constant(own_bias.astype(np.float32), f"{role}_bias_{first}")
         band = ConvSettings(
-            kernel=(rows, width),
+            kernel=(last - first, kernel_width),
             strides=settings.strides,
             pads=(0, 0, 0, 0),
             dilations=settings.dilations,
-            group=settings.group,
+            group=last_channel - first_channel,
         )
         alone = activation if len(bands) == 1 else Activation.NONE
-        part = depthwise_2d(emitter, part_of_x, filters, bias, band, Padding.VALID, f"{role}_band_{first}", alone)
+        part = depthwise_2d(emitter, source, filters, bias, band, Padding.VALID, f"{role}_band_{first}", alone)
         if total is None:
             total = part
         else:
-            fused = activation if last == height else Activation.NONE
+            fused = activation if index == len(bands) - 1 else Activation.NONE
             total = emitter.binary(Operator.ADD, total, part, f"{role}_sum_{first}", fused)
     assert total is not None
     return total

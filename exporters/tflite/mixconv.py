@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from condmix.exporters.named.mixconv import MixConvLayer
-from condmix.exporters.tflite.convolution import convolution
+from condmix.exporters.tflite.convolution import convolution, needs_bands, row_bands
 from condmix.exporters.tflite.emitter import Emitter
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Activation
@@ -14,12 +14,18 @@ def mixconv(emitter: Emitter, x: Tensor, layer: MixConvLayer, activation: Activa
     parts: list[Tensor] = []
     first = 0
     for index, branch in enumerate(layer.branches):
-        begin, size = (0, 0, 0, first), (*x.shape[:3], branch.in_channels)
-        part = emitter.slice(x, begin, size, f"split_{index}")
-        parts.append(
-            convolution(
-                emitter, part, branch.weight_oihw, branch.bias_o, branch.settings, f"branch_{index}", activation
+        channels = (first, first + branch.in_channels)
+        role = f"branch_{index}"
+        if branch.is_depthwise and needs_bands(branch.settings):
+            # The bands cut their channels and rows out of the input in one go.
+            banded = row_bands(
+                emitter, x, channels, branch.weight_oihw, branch.bias_o, branch.settings, role, activation
             )
-        )
+            parts.append(banded)
+        else:
+            part = emitter.slice(x, (0, 0, 0, first), (*x.shape[:3], branch.in_channels), f"split_{index}")
+            parts.append(
+                convolution(emitter, part, branch.weight_oihw, branch.bias_o, branch.settings, role, activation)
+            )
         first += branch.in_channels
     return emitter.concat(parts, 3, "concat")

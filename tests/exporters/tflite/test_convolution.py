@@ -59,7 +59,11 @@ def test_any_depthwise_convolution_of_many_taps(case: ConvCase, seed: int, relu:
     height, width = case.settings.kernel
     content = checked(case, seed % 2**31, relu=relu)
     if height * width > MOST_TAPS and case.settings.strides[0] == case.settings.strides[1]:
-        assert counted(content)["DEPTHWISE_CONV_2D"] == -(-height // (MOST_TAPS // width))
+        # A band whose taps only ever see padding is left out.
+        bands = -(-height // (MOST_TAPS // width))
+        assert 1 <= counted(content)["DEPTHWISE_CONV_2D"] <= bands
+        if not any(case.settings.pads):
+            assert counted(content)["DEPTHWISE_CONV_2D"] == bands
 
 
 def depthwise(
