@@ -32,7 +32,7 @@ CONDCONV_FORMS: tuple[CondConvForm, ...] = (
 MIXCONV_FORMS: tuple[MixConvForm, ...] = (mixconv_parallel.FORM, mixconv_hoisted.FORM, mixconv_merged.FORM)
 
 DEPTHWISE_EXPERTS_LIMIT = 8
-"""Up to so many experts, as many static depthwise convolutions cost less than one with a computed kernel."""
+"""Up to so many experts, as many static depthwise convolutions cost no more than one with a computed kernel."""
 
 CHANNEL_BLOCK = 16
 """Channels that ONNX Runtime's blocked layout handles at a time (16 with AVX-512, 8 with AVX2)."""
