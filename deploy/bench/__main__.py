@@ -27,7 +27,7 @@ EXPORTED = "condconv_efficientnet_b0_8e"
 @click.option("--network", "networks", multiple=True, help="Only these networks (default: all).")
 @click.option("--runs", default=200, show_default=True, help="Timed runs of each file.")
 @click.option("--size", default=224, show_default=True, help="Height and width of the input.")
-@click.option("--rounds", default=0, show_default=True, help="Exports of each kind to time; 0 leaves them out.")
+@click.option("--rounds", default=3, show_default=True, help="Exports of each kind to time; 0 leaves them out.")
 def main(folder: Path, networks: tuple[str, ...], runs: int, size: int, rounds: int) -> None:
     """Measure speed and cost against torch.onnx.export; results go to FOLDER."""
     settings = LatencySettings(warmup_runs=10, minimum_runs=runs, minimum_seconds=1.0, block=2, seed=0)

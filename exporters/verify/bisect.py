@@ -11,7 +11,7 @@ from torch import nn
 
 from condmix.exporters.capture import Tap
 from condmix.exporters.verify.records import Blame
-from condmix.exporters.verify.tapping import module_outputs, value_names, with_outputs
+from condmix.exporters.verify.tapping import module_outputs, own_module_outputs, value_names, with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.tolerance import Tolerance
@@ -40,7 +40,7 @@ def first_module_beyond(
     actual = session.run(feeds)
     paths = [tap.module_path for tap in candidates]
     double = module_outputs(module, paths, image_chw, torch.float64)
-    single = module_outputs(module, paths, image_chw, torch.float32)
+    single = own_module_outputs(module, double, image_chw)
     for tap in candidates:
         reference = double.get(tap.module_path)
         if reference is None or reference.shape != actual[tap.value_name].shape or not reference.size:

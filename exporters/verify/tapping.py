@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from condmix.exporters.verify.reference import flatten_outputs
+from condmix.exporters.verify.rounding import float32_draws, worst_draw
 
 
 def with_outputs(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
@@ -57,7 +58,21 @@ def module_outputs(
     module: nn.Module, paths: Sequence[str], image_chw: np.ndarray, dtype: torch.dtype
 ) -> dict[str, np.ndarray]:
     """The outputs of the modules at `paths` for one image, in one precision."""
-    network = copy.deepcopy(module).eval().to(dtype)
+    return _outputs(copy.deepcopy(module).eval().to(dtype), paths, image_chw, dtype)
+
+
+def own_module_outputs(
+    module: nn.Module, float64: Mapping[str, np.ndarray], image_chw: np.ndarray
+) -> dict[str, np.ndarray]:
+    """PyTorch's own float32 results at the same modules: the worst of its draws."""
+    paths = list(float64)
+    draws = [_outputs(draw, paths, image_chw, torch.float32) for draw in float32_draws(module)]
+    return {path: worst_draw(float64[path], [draw[path] for draw in draws]) for path in paths}
+
+
+def _outputs(
+    network: nn.Module, paths: Sequence[str], image_chw: np.ndarray, dtype: torch.dtype
+) -> dict[str, np.ndarray]:
     with recorded(network, paths) as seen, torch.no_grad():
         network(torch.from_numpy(image_chw[None]).to(dtype))
     return dict(seen)

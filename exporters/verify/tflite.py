@@ -14,7 +14,7 @@ import torch
 from condmix.exporters.tflite.build import TfliteBuild
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Blame, StageParity, Verification
-from condmix.exporters.verify.tapping import module_outputs
+from condmix.exporters.verify.tapping import module_outputs, own_module_outputs
 from condmix.exporters.verify.verify import (
     THREAD_COUNTS,
     as_rows,
@@ -123,7 +123,7 @@ def _blame(build: TfliteBuild, failed: StageParity, evidence: Evidence, toleranc
     taps = [tap for tap in build.shared.taps if tap.value_name in build.tensor_of_value]
     paths = [tap.module_path for tap in taps]
     double = module_outputs(evidence.module, paths, image, torch.float64)
-    single = module_outputs(evidence.module, paths, image, torch.float32)
+    single = own_module_outputs(evidence.module, double, image)
     known = set(session.tensor_names())
     for tap in taps:
         name, reference = build.tensor_of_value[tap.value_name], double.get(tap.module_path)

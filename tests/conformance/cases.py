@@ -12,8 +12,8 @@ from condmix.exporters.options import ExportOptions
 from condmix.exporters.verify.images import candidate_images
 from condmix.models import timm_source, zoo
 from condmix.models.condconv import Routing
+from condmix.models.settling import settled_in_one_pass
 from tests.conformance.case import ConformanceCase, Export, exports
-from tests.conformance.settle import settled_in_one_pass
 from tests.foreign.case import ForeignCase
 from tests.foreign.cases import FOREIGN_CASES
 

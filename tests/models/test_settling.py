@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.conformance.settle import ROUTING_SPREAD, settled_in_one_pass
+from condmix.models.settling import ROUTING_SPREAD, settled_in_one_pass
 from tests.foreign.settle import example_images
 
 IMAGES = example_images(24, (3, 12, 10), seed=5)

@@ -8,8 +8,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from tests.foreign.settle import widen
-
 ROUTING_SPREAD = 1.0
 
 
@@ -70,3 +68,27 @@ def _give_calm_statistics(norm: nn.BatchNorm2d, maps: Tensor) -> None:
     norm.running_var.copy_(pixels.var(0))
     norm.weight.uniform_(0.15, 0.45).mul_(torch.where(torch.rand_like(norm.weight) < 0.15, -1.0, 1.0))
     norm.bias.normal_(0.5, 0.3)
+
+
+def widen(router: nn.Module, inputs: tuple[Tensor, ...], spread: float) -> None:
+    """The router's outputs vary by the given deviation around small centres, with or without a bias.
+
+    `inputs` is what it reads. Raises ValueError where its outputs hardly differ between the images.
+    """
+    weight = router.get_parameter("weight")
+    rows = weight.flatten(1)
+    features = torch.cat([vectors.reshape(-1, rows.shape[1]) for vectors in inputs])  # (images, features)
+    mean = features.mean(0)
+    direction = mean / mean.dot(mean)
+    rows = rows - torch.outer(rows @ mean, direction)  # blind to the mean, which would saturate the outputs
+    deviation = (features @ rows.T).std(0)
+    if not bool((deviation > 1e-4).all()):  # also where there is nothing but NaN
+        message = f"a routing output hardly varies over the images ({deviation.tolist()}): take another seed"
+        raise ValueError(message)
+    rows = rows * (spread / deviation).unsqueeze(1)
+    # Not quite blind: the offset of a norm in front has to show in the output, or its loss would go unseen.
+    centres = 0.5 * torch.randn(len(rows))
+    weight.copy_((rows + torch.outer(centres, direction)).view_as(weight))
+    bias = dict(router.named_parameters()).get("bias")
+    if bias is not None:
+        bias.normal_(std=0.5)
