@@ -1,5 +1,6 @@
 """Makes the tensors of a file fit to compute with (dense, float32, finite) or refuses them."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -37,9 +38,9 @@ def as_float32(place: str, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Ten
 def require_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
     """Nothing happens if every number is finite; else `NonFiniteWeightsError` names the tensors."""
     found = {
-        name: bad_count
+        name: int((~torch.isfinite(tensor)).sum())
         for name, tensor in tensors.items()
-        if tensor.is_floating_point() and (bad_count := int((~torch.isfinite(tensor)).sum()))
+        if tensor.is_floating_point() and not _all_finite(tensor)
     }
     if not found:
         return
@@ -51,6 +52,11 @@ def require_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
         "checkpoint"
     )
     raise NonFiniteWeightsError(message, tuple(found))
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    """One pass over the numbers: both extremes are NaN where any number is."""
+    return not tensor.numel() or all(map(math.isfinite, torch.stack(torch.aminmax(tensor)).tolist()))
 
 
 def _plural(count: int) -> str:

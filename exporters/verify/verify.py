@@ -11,9 +11,8 @@ from torch import nn
 from condmix.exporters.build import Build, Stage
 from condmix.exporters.verify.bisect import first_module_beyond
 from condmix.exporters.verify.evidence import Evidence, gather
-from condmix.exporters.verify.images import Images
 from condmix.exporters.verify.records import Blame, StageParity, Verification
-from condmix.exporters.verify.reference import Reference, join_rows
+from condmix.exporters.verify.reference import join_rows
 from condmix.runtime.batch_report import BatchReport
 from condmix.runtime.batches import BATCH_SIZES, check_batches_on_threads
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
@@ -79,7 +78,7 @@ def compare_stages(
         is_final = stage is build.final
         for threads in THREAD_COUNTS if is_final else (1,):
             batch = batch_of_last if is_final else 1
-            stages.append(_stage_parity(stage, evidence.images, evidence.reference, tolerance, threads, batch=batch))
+            stages.append(_stage_parity(stage, evidence, tolerance, threads, batch=batch, twice=is_final))
         if not stages[-1].report.passed:
             break
     return stages
@@ -87,17 +86,19 @@ def compare_stages(
 
 def _stage_parity(
     stage: Stage,
-    images: Images,
-    reference: Reference,
+    evidence: Evidence,
     tolerance: Tolerance,
     threads: int,
     *,
     batch: int | None,
+    twice: bool,
 ) -> StageParity:
-    """All images through one session, forwards and then backwards: a runtime once kept the first image's kernel."""
+    """All images through one session, `twice` there and back: a runtime once kept the first image's kernel."""
+    images, reference = evidence.images, evidence.reference
     session = OnnxRuntimeBackend().open(stage.proto.SerializeToString(), threads=threads)
-    count = len(images.sources)
-    order = [*range(count), *reversed(range(count))]
+    order = list(range(len(images.sources)))
+    if twice:
+        order = [*order, *reversed(order)]
     actual = run_in_batches(session, images.array_nchw[order], batch or 1)
     expected = {name: as_rows(rows, actual.get(name))[order] for name, rows in reference.float64.items()}
     own = {name: as_rows(rows, actual.get(name))[order] for name, rows in reference.float32.items()}
