@@ -77,7 +77,7 @@ def test_a_right_build_passes_at_any_batch(captured: Captured, network: nn.Modul
     assert {case.threads for case in result.batches.cases} == {1, 2}
 
 
-def test_images_are_run_forwards_and_then_backwards(
+def test_the_last_stage_runs_the_images_forwards_and_then_backwards(
     captured: Captured, network: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A runtime once kept the kernel of the image before: every image gets another one in front."""
@@ -91,7 +91,10 @@ def test_images_are_run_forwards_and_then_backwards(
     given = np.random.default_rng(0).standard_normal((3, *INPUT_SIZE)).astype(np.float32)
     verified(built_with(captured), network, images=given)
     assert len(seen) == 5
-    for images in seen:
+    *others, final, final_on_two_threads = seen
+    for images in others:
+        np.testing.assert_array_equal(images, given)
+    for images in (final, final_on_two_threads):
         np.testing.assert_array_equal(images, given[[0, 1, 2, 2, 1, 0]])
 
 
