@@ -32,3 +32,7 @@ class OptionsError(ExportError):
 
 class VerificationError(ExportError):
     """A stage could not be compared at all, for example because the reference is not finite."""
+
+
+class CalibrationError(ExportError):
+    """Calibration data or saved ranges cannot be used (exit code 3: the input was not understood)."""

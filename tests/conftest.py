@@ -1,0 +1,59 @@
+"""What makes every test quicker and changes none: garbage is looked for among new objects, operators are read once."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+OBJECTS_BETWEEN_COLLECTIONS = 50000
+REGISTRY = "torch.onnx._internal.exporter._registration"
+
+
+def pytest_configure() -> None:
+    """Captures and graphs make objects by the million: Python's own threshold of 700 is a sixth of the time."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay to the end: the collector need not walk through them in every test."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """What was frozen is let go, as extensions expect when the interpreter ends."""
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _operators_read_once() -> Iterator[None]:
+    """`torch.onnx.export` parses the source of its 500 operators again for every network, half a second of a capture
+    that takes one or two. Here the first export reads them and each has a list of its own, as from torch."""
+    if "condmix.exporters.capture" not in sys.modules:
+        yield
+        return
+    try:
+        registry: Any = importlib.import_module(REGISTRY).ONNXRegistry
+        read = registry.from_torchlib
+    except (ImportError, AttributeError):  # torch's private matter: without it the tests take longer and are as good
+        yield
+        return
+    kept: dict[tuple[object, ...], Any] = {}
+
+    def from_torchlib(**choices: object) -> Any:
+        key = tuple(sorted(choices.items()))
+        if key not in kept:
+            kept[key] = read(**choices)
+        own = copy.copy(kept[key])
+        own.functions = {name: list(ways) for name, ways in own.functions.items()}
+        return own
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "from_torchlib", staticmethod(from_torchlib))
+        yield
