@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-OBJECTS_BETWEEN_COLLECTIONS = 50000
+OBJECTS_BETWEEN_COLLECTIONS = 200000
 REGISTRY = "torch.onnx._internal.exporter._registration"
 
 
