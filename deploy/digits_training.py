@@ -28,20 +28,19 @@ class TrainedNetwork:
 
 
 def check_suits_digits(architecture: str, settings: Mapping[str, object]) -> None:
-    """The network takes the digits and names ten classes.
+    """The network takes grey pictures, of whatever size, and names ten classes.
 
     Raises PlanError with the flags that would make it so; UnknownArchitectureError, SettingsError.
     """
     chosen = zoo.settings_for(architecture, settings)
-    channels, height, _ = digits.INPUT_SIZE
-    wanted = {"in_channels": channels, "input_size": height, "num_classes": len(digits.CLASS_NAMES)}
+    wanted = {"in_channels": digits.INPUT_SIZE[0], "num_classes": len(digits.CLASS_NAMES)}
     wrong = {name: value for name, value in wanted.items() if getattr(chosen, name) != value}
     if wrong:
         shape, flags = (
             "x".join(map(str, input_size(chosen))),
             " ".join(f"--set {name}={value}" for name, value in wrong.items()),
         )
-        summary = f"{architecture} cannot be trained on the digits (1x32x32, ten classes):"
+        summary = f"{architecture} cannot be trained on the digits (grey, ten classes):"
         problems = [
             f"as it is set it takes {shape} and names {chosen.num_classes} classes",
             f"choose one of {', '.join(SUITED)}, or give {flags}",
@@ -61,7 +60,7 @@ def train_digits(
     Raises subclasses of ModelError, PlanError for a network that does not suit, OutputError.
     """
     check_suits_digits(architecture, settings)
-    data = digits.load()
+    data = digits.load(input_size=input_size(zoo.settings_for(architecture, settings)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training_settings.seed)
         module = zoo.build(architecture, settings)

@@ -40,16 +40,23 @@ class ImageData:
         return channels, height, width
 
 
-def load(*, seed: int = 0, held_out_fraction: float = 0.2) -> ImageData:
+def load(*, seed: int = 0, held_out_fraction: float = 0.2, input_size: InputSize = INPUT_SIZE) -> ImageData:
     """The digits, split by the seed with every class represented alike on both sides.
 
-    Raises `OptionalPackageError` without scikit-learn, `SettingsError` for a fraction outside 0.01 to 0.9.
+    input_size: one channel, and the height and width that the pictures are brought to.
+    Raises `OptionalPackageError` without scikit-learn, `SettingsError` for a fraction outside 0.01 to 0.9 or more than
+    one channel.
     """
+    problems = []
     if not 0.01 <= held_out_fraction <= 0.9:
+        problems.append(f"held_out_fraction is {held_out_fraction}, expected from 0.01 to 0.9")
+    if input_size[0] != 1:
+        problems.append(f"input_size is {input_size}, expected one channel: the digits are grey")
+    if problems:
         place = "digits"
-        raise SettingsError(place, [f"held_out_fraction is {held_out_fraction}, expected from 0.01 to 0.9"])
+        raise SettingsError(place, problems)
     pictures, labels = raw()
-    images = np.stack([PREPROCESSING.apply(picture, input_size=INPUT_SIZE) for picture in pictures])
+    images = np.stack([PREPROCESSING.apply(picture, input_size=input_size) for picture in pictures])
     train, held_out = _split(labels, seed, held_out_fraction)
     return ImageData(
         train_images=images[train],

@@ -24,6 +24,7 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
         "condmix train condconv_digits -o digits.pt",
         "condmix train mixnet_digits -o digits.pt --epochs 5 --seed 1",
         "condmix train condconv_digits -o two.pt --set experts=2",
+        "condmix train mixnet_s -o s.pt --set in_channels=1 --set num_classes=10 --set input_size=64",
     ),
 )
 @click.argument("architecture", metavar="ARCH")

@@ -47,10 +47,10 @@ def test_training_saves_a_checkpoint_that_loads(condmix: Run, tmp_path: Path) ->
 def test_a_network_that_does_not_suit_is_refused_with_what_would(condmix: Run, tmp_path: Path) -> None:
     ran = condmix("train", "mixnet_s", "-o", tmp_path / "a.pt")
     assert ran.code == 2
-    assert "mixnet_s cannot be trained on the digits (1x32x32, ten classes)" in ran.err
+    assert "mixnet_s cannot be trained on the digits (grey, ten classes)" in ran.err
     assert "it takes 3x224x224 and names 1000 classes" in ran.err
-    assert "--set in_channels=1 --set input_size=32 --set num_classes=10" in ran.err
-    check_suits_digits("mixnet_s", {"in_channels": 1, "input_size": 32, "num_classes": 10})
+    assert "--set in_channels=1 --set num_classes=10" in ran.err
+    check_suits_digits("mixnet_s", {"in_channels": 1, "input_size": 64, "num_classes": 10})
     with pytest.raises(PlanError, match="give --set num_classes=10"):
         check_suits_digits("mixnet_digits", {"num_classes": 3})
     with pytest.raises(UnknownArchitectureError):
@@ -98,3 +98,9 @@ def test_the_number_of_threads_is_given_back() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
+
+
+def test_the_pictures_are_brought_to_the_size_of_the_network(condmix: Run, tmp_path: Path) -> None:
+    ran = condmix("train", *SMALL, "-o", tmp_path / "a.pt", "--set", "input_size=40")
+    assert ran.code == 0, ran.err
+    assert load_network(Loading(model=tmp_path / "a.pt")).input_size == (1, 40, 40)

@@ -56,6 +56,17 @@ def test_a_fraction_without_sense(fraction):
     assert str(caught.value) == f"digits: held_out_fraction is {fraction}, expected from 0.01 to 0.9"
 
 
+def test_any_size_of_one_channel():
+    data = digits.load(input_size=(1, 20, 24))
+    assert data.train_images.shape[1:] == (1, 20, 24)
+    with pytest.raises(SettingsError) as caught:
+        digits.load(input_size=(3, 32, 32), held_out_fraction=2)
+    assert str(caught.value) == (
+        "digits: held_out_fraction is 2, expected from 0.01 to 0.9; "
+        "input_size is (3, 32, 32), expected one channel: the digits are grey"
+    )
+
+
 def test_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(OptionalPackageError) as caught:
