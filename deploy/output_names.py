@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from condmix.deploy.errors import PlanError
 from condmix.deploy.format_choices import ONNX, TFLITE, FormatChoices
@@ -15,7 +16,11 @@ RECORD_SUFFIX = ".condmix.json"
 REJECTED = ".rejected"
 _WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors"})
 _STAGE_MARKS = (".named", ".rewritten")
-_PRECISION_MARKS = ("_int8experts", "_float16experts", "_float16")
+INT8_MARKS = MappingProxyType(
+    {"full": "_int8", "dynamic": "_int8dynamic", "weights": "_int8weights", "int16": "_int16"}
+)
+"""What the default name of a quantised file carries, by its mode."""
+_PRECISION_MARKS = ("_int8experts", "_float16experts", "_float16", *INT8_MARKS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,14 @@ def output_names(source: Path, output: Path | None, choices: FormatChoices) -> O
     of one and the others lie beside it.
     Raises PlanError for a name that ends in none of the formats, or that is the source itself.
     """
-    marks = _marks(choices)
+    return marked_names(source, output, _marks(choices))
+
+
+def marked_names(source: Path, output: Path | None, marks: Mapping[str, str], *, record_mark: str = "") -> OutputNames:
+    """The same for formats with what their default names carry beyond the stem: format -> mark.
+
+    record_mark: what the default name of a record of several files carries.
+    """
     folder, stem, typed = source.parent, weights_stem(source), None
     if output is not None and output.is_dir():
         folder = output
@@ -74,7 +86,7 @@ def output_names(source: Path, output: Path | None, choices: FormatChoices) -> O
         summary = "the output (-o) cannot be used:"
         raise PlanError(summary, problems)
     alone = next(iter(models.values()))
-    record_stem = stem if len(models) > 1 else alone.name.removesuffix(alone.suffix)
+    record_stem = alone.name.removesuffix(alone.suffix) if len(models) == 1 else f"{stem}{record_mark}"
     return OutputNames(models=models, record=folder / f"{record_stem}{RECORD_SUFFIX}")
 
 
