@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from condmix.deploy.errors import ImagesError, OutputError, PlanError, UnreadableFileError
 from condmix.exporters.errors import (
+    CalibrationError,
     CaptureError,
     ExportError,
     NotExportableError,
@@ -18,7 +19,7 @@ from condmix.runtime.errors import EngineMissingError, InvalidSettingError, Mode
 
 
 class ExitCode(IntEnum):
-    """The exit codes of every command. 6 and 7 are kept for checks on accuracy and latency."""
+    """The exit codes of every command. 7 is kept for checks on latency."""
 
     OK = 0
     UNEXPECTED = 1
@@ -40,6 +41,7 @@ MEANINGS = MappingProxyType(
         ExitCode.INPUT: "the input was not understood",
         ExitCode.NOT_EXPORTABLE: "a construct has no exact form for what was asked",
         ExitCode.PARITY: "the file does not compute what PyTorch computes",
+        ExitCode.ACCURACY: "int8 loses more accuracy than --max-drop allows",
         ExitCode.MISSING: "an engine or package is not installed",
         ExitCode.INTERRUPTED: "interrupted",
     }
@@ -54,6 +56,7 @@ CODE_OF_FAILURE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (OptionalPackageError, ExitCode.MISSING),
     (ModelError, ExitCode.INPUT),
     (CaptureError, ExitCode.INPUT),
+    (CalibrationError, ExitCode.INPUT),
     (ImagesError, ExitCode.INPUT),
     (UnreadableFileError, ExitCode.INPUT),
     (ModelUnreadableError, ExitCode.INPUT),

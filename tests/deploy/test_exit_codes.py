@@ -7,6 +7,7 @@ import pytest
 from condmix.deploy.errors import DeployError
 from condmix.deploy.exit_codes import CODE_OF_FAILURE, MEANINGS, ExitCode, code_of
 from condmix.exporters.errors import (
+    CalibrationError,
     CaptureError,
     ExportError,
     GraphError,
@@ -29,6 +30,7 @@ def _all_below(kind: type) -> set[type]:
         (InvalidSettingError(["x"], record="Tolerance"), 2),
         (UnknownArchitectureError("x", []), 3),
         (CaptureError("x"), 3),
+        (CalibrationError("x"), 3),
         (NotExportableError("x", ()), 4),
         (VerificationError("x"), 5),
         (GraphError("x"), 1),
