@@ -70,5 +70,5 @@ def test_an_unforeseen_failure_has_none() -> None:
 
 
 def test_help_knows_every_code_that_can_happen() -> None:
-    possible = {code for _, code in CODE_OF_FAILURE} | {ExitCode.OK, ExitCode.INTERRUPTED}
+    possible = {code for _, code in CODE_OF_FAILURE} | {ExitCode.OK, ExitCode.ACCURACY, ExitCode.INTERRUPTED}
     assert possible == set(MEANINGS)
