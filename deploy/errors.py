@@ -28,11 +28,11 @@ class OutputError(DeployError):
 
 
 class ImagesError(DeployError):
-    """The images given for verification cannot be used; `problems` names every one."""
+    """The images given for verification or calibration cannot be used; `problems` names every one."""
 
-    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+    def __init__(self, path: Path | str, problems: Sequence[str], *, purpose: str = "verification") -> None:
         self.problems = tuple(problems)
-        heading = f"{path}: cannot be used for verification"
+        heading = f"{path}: cannot be used for {purpose}"
         super().__init__("\n".join((heading, *(f"  - {problem}" for problem in self.problems))))
 
 

@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from condmix.deploy.errors import ImagesError
-from condmix.models.errors import SettingsError
+from condmix.deploy.errors import ImagesError, UnreadableFileError
+from condmix.deploy.picture_files import PICTURE_SUFFIXES, Images, pictures_in, read_picture, spread_evenly
 from condmix.models.network import LoadedNetwork
 
 MOST_IMAGES = 16
 """More make parity no surer, and each costs a pass in float64."""
 LEAST_IMAGES, LEAST_FOR_DYNAMIC_BATCH = 2, 8
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
-
-Images = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,30 +41,20 @@ def read_images(path: Path, network: LoadedNetwork, *, batch: int | None) -> Giv
 
 
 def _from_folder(path: Path, network: LoadedNetwork, least: int) -> GivenImages:
-    pictures = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES)
+    pictures = pictures_in(path)
     _require_count(path, len(pictures), least, f"pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     arrays, problems = [], []
-    for picture in _spread(len(pictures)):
+    for place in spread_evenly(len(pictures), MOST_IMAGES):
         try:
-            arrays.append(network.preprocessing.apply(_pixels(pictures[picture]), input_size=network.input_size))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            # Pillow raises SyntaxError for some damaged files; SettingsError is a ValueError.
-            reason = "; ".join(error.problems) if isinstance(error, SettingsError) else str(error)
-            problems.append(f"{pictures[picture].name}: {reason or type(error).__name__}")
+            arrays.append(read_picture(pictures[place], network))
+        except UnreadableFileError as error:
+            problems.append(f"{pictures[place].name}: {error}")
     if problems:
         raise ImagesError(path, problems)
     return GivenImages(
         array_nchw=np.stack(arrays),
         note=f"verified on {len(arrays)} of {len(pictures)} pictures in {path.name}",
     )
-
-
-def _pixels(picture: Path) -> npt.NDArray[np.uint8]:
-    """Height, width, and one or three channels."""
-    with Image.open(picture) as image:
-        plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        pixels = np.asarray(plain, dtype=np.uint8)
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
 def _from_array(path: Path, input_size: tuple[int, int, int], least: int) -> GivenImages:
@@ -88,7 +73,7 @@ def _from_array(path: Path, input_size: tuple[int, int, int], least: int) -> Giv
     if problems:
         raise ImagesError(path, problems)
     _require_count(path, len(array), least, "images")
-    chosen = array[list(_spread(len(array)))].astype(np.float32)
+    chosen = array[list(spread_evenly(len(array), MOST_IMAGES))].astype(np.float32)
     return GivenImages(array_nchw=chosen, note=f"verified on {len(chosen)} of {len(array)} images in {path.name}")
 
 
@@ -99,10 +84,3 @@ def _require_count(path: Path, count: int, least: int, what: str) -> None:
             path,
             [problem + (", as many as the largest batch that is proven" if least > LEAST_IMAGES else "")],
         )
-
-
-def _spread(count: int) -> tuple[int, ...]:
-    """At most MOST_IMAGES places, evenly over `count`: folders are often sorted by class."""
-    if count <= MOST_IMAGES:
-        return tuple(range(count))
-    return tuple(int(place) for place in np.linspace(0, count - 1, MOST_IMAGES))

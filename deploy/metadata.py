@@ -9,6 +9,8 @@ from dataclasses import asdict
 
 from condmix.deploy.minimum_runtime import minimum_runtime
 from condmix.exporters.options import ExportOptions
+from condmix.exporters.quantize.onnx.options import OnnxInt8Options
+from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.tolerance import Tolerance
@@ -48,7 +50,24 @@ def tflite_metadata_of(network: LoadedNetwork, options: TfliteOptions, tolerance
     )
 
 
-def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance) -> dict[str, object]:
+def int8_metadata_of(
+    network: LoadedNetwork, options: OnnxInt8Options | TfliteInt8Options, layout: str, ir_version: int | None
+) -> Mapping[str, str]:
+    """The same of an int8 file of either format. ir_version: of an ONNX file."""
+    own: dict[str, object] = {"input_layout": layout.upper()}
+    if isinstance(options, OnnxInt8Options) and ir_version is not None:
+        own = {"minimum_runtime": minimum_runtime(ir_version, options.opset)}
+    return _as_text(
+        {
+            **_of_any_file(network, options.batch, None),
+            **own,
+            "precision": "int8",
+            "created_by_options": {**asdict(options), "float_layers": sorted(options.float_layers)},
+        }
+    )
+
+
+def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance | None) -> dict[str, object]:
     return {
         "condmix_version": condmix_version(),
         "architecture": network.architecture,
@@ -58,7 +77,7 @@ def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance
         "input_size": size_text(network.input_size, batch),
         "preprocessing": network.preprocessing.to_dict(),
         "class_names": None if network.class_names is None else list(network.class_names),
-        "tolerance": tolerance.to_dict(),
+        "tolerance": None if tolerance is None else tolerance.to_dict(),
     }
 
 

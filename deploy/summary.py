@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from condmix.deploy.format_choices import TITLES
 from condmix.deploy.metadata import condmix_version, size_text
@@ -37,10 +37,10 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
         ("warning", tuple(warnings)),
         ("note", outcome.notes),
         ("record", [str(outcome.record_path)]),
-        ("time", [_time_line(outcome)]),
+        ("time", [time_line(outcome.seconds, outcome.peak_memory_bytes)]),
         ("next", _next_lines(outcome)),
     )
-    return "\n".join([head, *_laid_out(sections)])
+    return "\n".join([head, *laid_out(sections)])
 
 
 def failure_text(outcome: ExportOutcome) -> str:
@@ -202,13 +202,12 @@ def _weights_text(file: FileOutcome) -> str:
     return f"weights {options.precision}{experts}"
 
 
-def _time_line(outcome: ExportOutcome) -> str:
-    total = sum(outcome.seconds.values())
-    slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:_SHOWN]
-    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)
-    memory = outcome.peak_memory_bytes
-    peak = "" if memory is None else f"; peak memory {file_size(memory)}"
-    return f"{total:.1f} s ({stages}){peak}"
+def time_line(seconds: Mapping[str, float], peak_memory_bytes: int | None) -> str:
+    """All seconds, the slowest stages, and the most memory held."""
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:_SHOWN]
+    stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in slowest)
+    peak = "" if peak_memory_bytes is None else f"; peak memory {file_size(peak_memory_bytes)}"
+    return f"{sum(seconds.values()):.1f} s ({stages}){peak}"
 
 
 def _next_lines(outcome: ExportOutcome) -> list[str]:
@@ -226,7 +225,8 @@ def _mark(passed: bool) -> str:
     return OK if passed else FAILED
 
 
-def _laid_out(sections: Iterable[Section]) -> Iterator[str]:
+def laid_out(sections: Iterable[Section]) -> Iterator[str]:
+    """Each section under its label; empty ones are left out."""
     for label, lines in sections:
         for index, line in enumerate(lines):
             yield f" {label if index == 0 else '':<{_LABEL_WIDTH}}{line}"

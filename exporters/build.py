@@ -127,6 +127,12 @@ def prepare(
     return Prepared(model=model, built=built)
 
 
+def with_stage(prepared: Prepared, name: str, metadata: Mapping[str, str]) -> Prepared:
+    """The same with its graph, as it stands, as one more stage, so that it is proven like the others."""
+    stage = _stage(name, prepared.model, ExportOptions(stage="rewritten"), metadata)
+    return replace(prepared, built=replace(prepared.built, stages=(*prepared.built.stages, stage)))
+
+
 def _stage(name: str, model: ir.Model, options: ExportOptions, metadata: Mapping[str, str]) -> Stage:
     """A finished copy of the graph as it stands; the graph itself goes on."""
     last = name == options.stage

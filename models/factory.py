@@ -21,15 +21,19 @@ def build(name: str) -> nn.Module:
     The working directory is importable meanwhile. A class is called as well, and a network that already
     exists under that name is taken as it is. Raises `FactoryError` with what the name did not lead to.
     """
-    module_name, attribute_path = _parse(name)
     with working_directory_importable():
-        module = _import(name, module_name)
-        found = _look_up(name, module, attribute_path)
+        found = find(name)
         built = found if isinstance(found, nn.Module) else _call(name, found)
     if not isinstance(built, nn.Module):
         message = f"factory {name}: returned {type(built).__name__}, expected a torch.nn.Module; return the network"
         raise FactoryError(message)
     return built
+
+
+def find(name: str) -> object:
+    """What lies under `package.module:function`, its module imported. Raises `FactoryError` where nothing does."""
+    module_name, attribute_path = _parse(name)
+    return _look_up(name, _import(name, module_name), attribute_path)
 
 
 @contextmanager

@@ -122,6 +122,12 @@ class LiteRtSession:
         self._has_run = True
         return outputs
 
+    def end_scales(self) -> dict[str, tuple[float, int]]:
+        """(scale, zero point) of the inputs and outputs that the file stores as scaled integers, by name."""
+        details = {item["index"]: item["quantization"] for item in self._interpreter.get_tensor_details()}
+        numbers = {**self._input_numbers, **self._output_numbers}
+        return {name: details[number] for name, number in numbers.items() if details[number][0] > 0}
+
     def tensor_names(self) -> tuple[str, ...]:
         """The names under which `tensor` reads: the inputs, then what the operators write, in running order.
 
@@ -151,6 +157,16 @@ class LiteRtSession:
         except ValueError as error:
             problem = f"the engine stores no value for it: {one_line(error)}"
             raise InvalidSettingError([problem], record=f"value of tensor {name!r}") from error
+
+    def real(self, name: str) -> Tensor:
+        """The same as real numbers, float64: what is stored as integers with one scale is brought back."""
+        value = self.tensor(name)
+        details = next(
+            item for item in self._interpreter.get_tensor_details() if item["index"] == self._inner_numbers[name]
+        )
+        scale, zero_point = details["quantization"]
+        real = value.astype(np.float64)
+        return scale * (real - zero_point) if scale > 0 else real
 
     def nodes(self) -> tuple[GraphNode, ...]:
         """The operators of the file in running order, then one node for each partition of the delegate."""

@@ -22,6 +22,8 @@ class TensorDetails(TypedDict):
     index: int
     shape: np.ndarray[Any, np.dtype[np.int32]]
     dtype: type[np.generic]
+    quantization: tuple[float, int]
+    """Scale and zero point; a scale of 0 where there is none for the whole tensor."""
 
 
 class SignatureRunner(Protocol):

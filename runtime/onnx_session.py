@@ -135,11 +135,13 @@ class OnnxRuntimeBackend:
         threads: int,
         optimization: Optimization = Optimization.ALL,
         profile_prefix: Path | None = None,
+        optimized_path: Path | None = None,
     ) -> OnnxRuntimeSession:
         """A session on the model, quiet, running one operator at a time on `threads` threads.
 
         model: a path, or the bytes of a file (then without external data).
         profile_prefix: profile every run into `<prefix>_<time>.json`, until `finish_profile`.
+        optimized_path: where the engine writes the graph that it made of the model and runs, as an ONNX file.
 
         Raises InvalidSettingError, EngineMissingError or ModelUnreadableError.
         """
@@ -159,6 +161,8 @@ class OnnxRuntimeBackend:
         if profile_prefix is not None:
             options.enable_profiling = True
             options.profile_file_prefix = str(profile_prefix)
+        if optimized_path is not None:
+            options.optimized_model_filepath = str(optimized_path)
         source = model if isinstance(model, bytes) else str(model)
         try:
             # Without this the engine prints to stdout and tries again in another way when it fails.

@@ -13,6 +13,9 @@ from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.format_choices import FORMATS, FormatFlags, choose_formats
 from condmix.deploy.input_size import RequestedSize
+from condmix.deploy.int8.command import check_float_flags, export_int8
+from condmix.deploy.int8.flags import check as check_int8
+from condmix.deploy.int8.flags import int8_flags_of, int8_options
 from condmix.deploy.invocation import current_invocation
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
@@ -41,16 +44,6 @@ STAGE_CHOICES = ("named", "rewritten", "final")
 DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts"
 
 
-def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
-    if given:
-        message = (
-            f"int8 files are not in this release, which has: float32 as {' and '.join(FORMATS)}, and in TFLite "
-            "float16 weights (--precision float16) and int8 expert banks (--experts int8)"
-        )
-        raise click.BadParameter(message, ctx=context, param=parameter)
-    return given
-
-
 @click.command(
     "export",
     short_help="Write verified ONNX and TFLite files.",
@@ -58,6 +51,8 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
         "condmix-export model.pt --format onnx",
         "condmix-export model.pt --format onnx,tflite",
         "condmix-export model.pt --format tflite --experts int8",
+        "condmix-export model.pt --format onnx,tflite --int8 --calib images/",
+        "condmix-export model.pt --int8 --calib images/ --evaluate labelled/ --max-drop 0.01",
         "condmix-export mixnet_s.pt --arch timm:mixnet_s --format onnx --batch dynamic",
         "condmix-export weights.safetensors --arch condconv_mobilenet_v2 --set experts=4 -o out/net.onnx",
         "condmix-export model.pt --factory my_project.networks:build --input-size 3x160x160",
@@ -140,7 +135,7 @@ def _refuse_int8(context: click.Context, parameter: click.Parameter, given: bool
     type=click.Path(path_type=Path),
     help="Verify on these: a folder of pictures, or a preprocessed .npy (N,C,H,W).",
 )
-@click.option("--int8", is_flag=True, hidden=True, expose_value=False, callback=_refuse_int8)
+@int8_options
 @click.option("-f", "--overwrite", is_flag=True, help="Replace existing files.")
 @output_options
 @version_option
@@ -169,12 +164,18 @@ def export(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    int8: bool,
+    **int8_values: object,
 ) -> ExitCode:
     """Write the trained network in MODEL as ONNX and TFLite files that are proven equal to PyTorch.
 
     MODEL is a .pt, .pth or .safetensors file. Beside NAME.onnx and NAME.tflite lies NAME.condmix.json, the full
     record. A file that fails parity is only ever written as NAME.rejected.onnx or NAME.rejected.tflite.
+
+    With --int8 the files are NAME_int8.onnx and NAME_int8.tflite, beside the ranges that they rest on.
     """
+    int8_flags = int8_flags_of(int8_values)
+    check_int8(int8_flags, formats, _typed(), int8=int8)
     flags = FormatFlags(
         batch=batch,
         opset=opset,
@@ -186,7 +187,6 @@ def export(
         layout=layout,
         typed=_typed(),
     )
-    choices = choose_formats(formats, flags)
     loading = Loading(
         model=model,
         architecture=architecture,
@@ -195,6 +195,20 @@ def export(
         input_size=input_size,
         allow_pickle=allow_pickle,
     )
+    if int8:
+        check_float_flags(_typed())
+        return export_int8(
+            loading,
+            output,
+            formats,
+            flags,
+            int8_flags,
+            overwrite=overwrite,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
+    choices = choose_formats(formats, flags)
     names = output_names(model, output, choices)
     require_room(names.all, overwrite=overwrite)
     # From here on it takes seconds: torch is imported.

@@ -6,6 +6,7 @@ import difflib
 
 import click
 
+from condmix.deploy.commands.audit import audit
 from condmix.deploy.commands.doctor import doctor
 from condmix.deploy.commands.export import export
 from condmix.deploy.commands.inspect import inspect
@@ -39,6 +40,7 @@ class SuggestingGroup(click.Group):
         "condmix train condconv_digits -o digits.pt",
         "condmix export digits.pt --format onnx,tflite",
         "condmix inspect digits.onnx",
+        "condmix audit digits.onnx",
         "condmix zoo --counts",
         "condmix doctor",
     ),
@@ -48,5 +50,5 @@ def condmix() -> None:
     """Trained CondConv and MixNet networks from PyTorch to verified ONNX and TFLite files."""
 
 
-for _command in (doctor, export, inspect, train, zoo):
+for _command in (audit, doctor, export, inspect, train, zoo):
     condmix.add_command(_command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ from condmix.deploy.format_choices import ONNX, TFLITE
 from condmix.deploy.parameters import NearestChoice, NearestChoices
 
 Command = TypeVar("Command", bound=Callable[..., object])
-METHODS = ("mse", "minmax", "percentile", "entropy")
+METHODS = ("minmax", "percentile", "entropy", "mse")
+DEFAULT_METHOD = "mse"
 STYLES = ("qdq", "qoperator")
 MODES = ("full", "dynamic", "weights", "int16")
 TARGETS = ("auto", "x86-vnni", "x86", "arm")
@@ -46,9 +47,20 @@ class Int8Flags:
     max_drop: float | None = None
 
     @property
+    def method(self) -> str:
+        """How ranges follow from what was seen."""
+        return self.calib_method or DEFAULT_METHOD
+
+    @property
     def is_static(self) -> bool:
         """Whether activations get ranges from calibration."""
         return self.int8_mode in ("full", "int16")
+
+
+def int8_flags_of(values: Mapping[str, Any]) -> Int8Flags:
+    """The flags as click parsed them, by name."""
+    lists = {name: tuple(values[name]) for name in ("keep_float", "improve") if values[name] is not None}
+    return Int8Flags(**{**values, **lists})
 
 
 def check(flags: Int8Flags, formats: Sequence[str], typed: Collection[str], *, int8: bool) -> None:
@@ -83,6 +95,8 @@ def _calibration_problems(flags: Int8Flags, formats: Sequence[str]) -> list[str]
         problems.append("--int8 needs images to calibrate on: add --calib FOLDER (or --ranges FILE of an earlier run)")
     if flags.ranges is not None and flags.calib_method is not None:
         problems.append("--ranges brings ranges that are chosen already: leave --calib-method out")
+    if flags.improve is not None and "rounding" in flags.improve and flags.calib is None:
+        problems.append("--improve rounding looks at images: add --calib")
     if flags.calib == RANDOM and not flags.allow_random_calibration:
         problems.append(
             "--calib random makes ranges from noise, which ruin most networks: give real images, "
@@ -108,7 +122,10 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any fu
         help="How many of them.",
     ),
     click.option(
-        "--calib-method", type=NearestChoice(METHODS), show_default="mse", help="How ranges follow from what was seen."
+        "--calib-method",
+        type=NearestChoice(METHODS),
+        show_default=DEFAULT_METHOD,
+        help="How ranges are chosen from what was seen.",
     ),
     click.option(
         "--calib-percentile",

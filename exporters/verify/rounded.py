@@ -115,7 +115,7 @@ def verify_rounded(
     """Run the file in every way on all images, there and back: a runtime once kept the first image's kernel.
 
     meaning: the file in its plainest form (no optimisation, no delegate). reference: the float network's outputs on the
-    images. output_steps: by output, the size of one step of its grid.
+    last so many of the images, on which agreement is judged. output_steps: by output, the size of a step of its grid.
     """
     said = meaning(images_nchw)
     order = [*range(len(images_nchw)), *reversed(range(len(images_nchw)))]
@@ -126,7 +126,7 @@ def verify_rounded(
             _meaning_check(way.name, name, rows[order], actual[name], output_steps[name], limits)
             for name, rows in said.items()
         ]
-    shown = {name: said[name].reshape(rows.shape) for name, rows in reference.items()}
+    shown = {name: said[name][-len(rows) :].reshape(rows.shape) for name, rows in reference.items()}
     return RoundedVerification(meaning=tuple(checks), agreement=agreement(reference, shown), limits=limits)
 
 

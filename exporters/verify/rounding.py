@@ -40,4 +40,5 @@ def worst_draw(float64: np.ndarray, draws: Sequence[np.ndarray]) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         distance = np.abs(stacked.astype(np.float64) - float64)
     distance[~np.isfinite(distance)] = np.inf
-    return np.take_along_axis(stacked, distance.argmax(axis=0)[None], axis=0)[0]
+    worst: np.ndarray = np.take_along_axis(stacked, distance.argmax(axis=0)[None], axis=0)[0]
+    return worst

@@ -31,14 +31,17 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["exprot"], "'exprot' is not a command: did you mean 'export'? valid: doctor, export, inspect, train, zoo"),
+        (
+            ["exprot"],
+            "'exprot' is not a command: did you mean 'export'? valid: audit, doctor, export, inspect, train, zoo",
+        ),
         (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
         (["export", "a.pt", "--opste", "18"], "--opset"),
         (["export", "a.pt", "--format", "onxx"], "did you mean 'onnx'? valid: onnx, tflite"),
         (["export", "a.pt", "--format", "onnx,tfilte"], "did you mean 'tflite'? valid: onnx, tflite"),
         (["export", "a.pt", "--format", "tflite,onnx,tflite"], "given twice: tflite"),
         (["export", "a.pt", "--format", ""], "'' is not a choice: valid: onnx, tflite"),
-        (["export", "a.pt", "--int8"], "int8 files are not in this release, which has: float32 as onnx and tflite"),
+        (["export", "a.pt", "--int8"], "--int8 needs images to calibrate on: add --calib FOLDER"),
         (["export", "a.pt", "--experts", "int8"], "--experts is about TFLite files: leave it out, or add tflite"),
         (["export", "a.pt", "--precision", "float16"], "--precision is about TFLite files"),
         (["export", "a.pt", "--layout", "nchw"], "--layout is about TFLite files"),

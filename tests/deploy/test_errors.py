@@ -38,3 +38,9 @@ def test_an_error_without_words_still_says_something() -> None:
 def test_all_problems_stand_below_the_summary() -> None:
     assert str(PlanError("wrong:", ["a", "b"])) == "wrong:\n  - a\n  - b"
     assert str(ImagesError(Path("i"), ["a", "b"])) == "i: cannot be used for verification\n  - a\n  - b"
+
+
+def test_images_say_what_they_cannot_be_used_for() -> None:
+    assert str(ImagesError("my.module:images", ["a"], purpose="calibration")) == (
+        "my.module:images: cannot be used for calibration\n  - a"
+    )

@@ -17,7 +17,8 @@ from condmix.deploy.commands import root
 from condmix.deploy.exit_codes import MEANINGS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-PAGES = {"condmix": [], **{f"condmix-{name}": [name] for name in ("doctor", "export", "inspect", "train", "zoo")}}
+COMMANDS = ("audit", "doctor", "export", "inspect", "train", "zoo")
+PAGES = {"condmix": [], **{f"condmix-{name}": [name] for name in COMMANDS}}
 
 
 def _page(arguments: list[str]) -> str:

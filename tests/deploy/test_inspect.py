@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
 from condmix.deploy.inspection import inspect_onnx
-from condmix.exporters.build import Build
+from condmix.exporters.build import Build, build_from
+from condmix.exporters.capture import Captured
 from tests.deploy.conftest import SETTINGS, Run, files_in
 
 
@@ -37,7 +39,13 @@ def test_the_layers_of_a_weights_file(
     assert files_in(weights.parent) == before
 
 
-def test_json_has_the_layers_their_totals_and_the_flags_taken(condmix: Run, weights: Path) -> None:
+def test_json_has_the_layers_their_totals_and_the_flags_taken(
+    condmix: Run, weights: Path, captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(_module: object, _size: object, *choices: Any) -> Build:
+        return build_from(captured, *choices)
+
+    monkeypatch.setattr("condmix.exporters.build.build", build)
     ran = condmix("inspect", weights, "--batch", "dynamic", "--condconv", "experts", "--json")
     record = json.loads(ran.out)
     assert record["kind"] == "condmix-inspection-weights"

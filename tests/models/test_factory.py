@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from condmix.models.errors import FactoryError
-from condmix.models.factory import build, working_directory_importable
+from condmix.models.factory import build, find, working_directory_importable
 
 COUNTER = itertools.count()
 CODE = """
@@ -168,3 +168,11 @@ def test_code_that_changes_the_import_path_does_no_harm(tmp_path, monkeypatch):
     with working_directory_importable():
         sys.path.clear()
     assert sys.path == []
+
+
+def test_anything_under_a_name_can_be_found_without_being_called(module) -> None:
+    with working_directory_importable():
+        assert find(f"{module}:number") == 3
+        assert find(f"{module}:fails").__name__ == "fails"
+        with pytest.raises(FactoryError, match="has no absent"):
+            find(f"{module}:absent")

@@ -5,12 +5,13 @@ import pytest
 from onnx import helper
 
 from condmix.runtime.batch_report import BatchProperty, BatchReport, BatchVerdict
-from condmix.runtime.batches import check_batches, check_batches_on_threads
+from condmix.runtime.batches import check_batches
 from condmix.runtime.errors import ComparisonImpossibleError, SessionFailedError
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity_report import Verdict
 from condmix.runtime.signature import Signature, TensorSpec
 from condmix.runtime.tolerance import Tolerance
+from tests.runtime.batch_faults import depends_on_the_position, mixes_neighbours, reverses_the_batch
 
 FLOAT32 = Tolerance.for_precision("float32")
 SIZES = (1, 2, 3, 5, 8)
@@ -45,49 +46,6 @@ def test_a_right_model_holds_everywhere(conv_net):
         case.parity is not None and case.parity.outputs[0].reference_shape[0] >= len(conv_net.images_nchw)
         for case in report.cases
     )
-
-
-def mixes_neighbours() -> dict:
-    """right + 0.01 (right - mean over the batch): exact at batch 1."""
-    return {
-        "fault": [
-            helper.make_node("ReduceMean", ["right", "axis"], ["mean"], keepdims=1),
-            helper.make_node("Sub", ["right", "mean"], ["difference"]),
-            helper.make_node("Mul", ["difference", "small"], ["shift"]),
-            helper.make_node("Add", ["right", "shift"], ["logits"]),
-        ],
-        "constants": {"axis": np.array([0], np.int64), "small": np.array(0.01, np.float32)},
-    }
-
-
-def depends_on_the_position() -> dict:
-    """right times 1, 1.01, 1.02 ... along the batch: exact at batch 1."""
-    return {
-        "fault": [
-            helper.make_node("Mul", ["right", "zero"], ["zeros"]),
-            helper.make_node("Add", ["zeros", "small"], ["smalls"]),
-            helper.make_node("CumSum", ["smalls", "axis"], ["ramp"], exclusive=1),
-            helper.make_node("Mul", ["right", "ramp"], ["shift"]),
-            helper.make_node("Add", ["right", "shift"], ["logits"]),
-        ],
-        "constants": {
-            "zero": np.array(0, np.float32),
-            "small": np.array(0.01, np.float32),
-            "axis": np.array(0, np.int64),
-        },
-    }
-
-
-def reverses_the_batch() -> dict:
-    return {
-        "fault": [helper.make_node("Slice", ["right", "start", "end", "axis", "step"], ["logits"])],
-        "constants": {
-            "start": np.array([-1], np.int64),
-            "end": np.array([np.iinfo(np.int64).min], np.int64),
-            "axis": np.array([0], np.int64),
-            "step": np.array([-1], np.int64),
-        },
-    }
 
 
 @pytest.mark.parametrize("fault", [mixes_neighbours, depends_on_the_position, reverses_the_batch])
@@ -220,54 +178,6 @@ def test_a_session_that_fails_alone_has_no_baseline():
     assert failures == {
         ("reference", 1): text, ("reference", 2): None, ("neighbours", 2): text, ("order", 2): None,
     }  # fmt: skip
-
-
-def test_threads_are_stated_and_all_of_them_checked(conv_net):
-    opened = []
-
-    def open_session(threads: int):
-        opened.append(threads)
-        model = conv_net.to_onnx() if threads == 1 else conv_net.to_onnx(**reverses_the_batch())
-        return OnnxRuntimeBackend().open(model, threads=threads)
-
-    report = check_batches_on_threads(
-        open_session,
-        conv_net.images_nchw,
-        conv_net.expected(conv_net.images_nchw),
-        tolerance=FLOAT32,
-        own_float32=None,
-        sizes=(1, 2),
-    )
-    assert opened == [1, 2]
-    assert [case.threads for case in report.cases] == [1, 1, 1, 1, 2, 2, 2, 2]
-    assert {case.threads for case in report.cases if case.verdict is not Verdict.PASS} == {2}
-    assert report.verdict is BatchVerdict.FAIL
-
-
-def test_a_right_model_holds_on_two_threads(conv_net):
-    backend, model = OnnxRuntimeBackend(), conv_net.to_onnx()
-    report = check_batches_on_threads(
-        lambda threads: backend.open(model, threads=threads),
-        conv_net.images_nchw,
-        conv_net.expected(conv_net.images_nchw),
-        tolerance=FLOAT32,
-        own_float32=None,
-    )
-    assert report.verdict is BatchVerdict.PASS
-    assert len(report.cases) == 26
-
-
-@pytest.mark.parametrize("thread_counts", [(), (2, 2)])
-def test_thread_counts_without_meaning_are_refused(conv_net, thread_counts: tuple[int, ...]):
-    with pytest.raises(ComparisonImpossibleError, match="thread_counts must be different numbers, at least one"):
-        check_batches_on_threads(
-            lambda threads: OnnxRuntimeBackend().open(conv_net.to_onnx(), threads=threads),
-            conv_net.images_nchw,
-            conv_net.expected(conv_net.images_nchw),
-            tolerance=FLOAT32,
-            own_float32=None,
-            thread_counts=thread_counts,
-        )
 
 
 def test_the_same_seed_gives_the_same_report(conv_net):

@@ -11,6 +11,9 @@ OPERATORS = schema.BuiltinOperator
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
+    "int8": schema.TensorType.INT8,
+    "uint8": schema.TensorType.UINT8,
+    "int16": schema.TensorType.INT16,
     "int32": schema.TensorType.INT32,
 }
 
@@ -33,9 +36,11 @@ def build_tflite(
     outputs: Sequence[str],
     signatures: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] | None = None,
     tensor_names: Mapping[str, str] | None = None,
+    scales: Mapping[str, tuple[float, int]] | None = None,
 ) -> bytes:
     """The file. tensors: name -> (shape, dtype), or the array of a constant. signatures: key -> names of inputs and of
-    outputs, each name -> tensor. tensor_names: what to write in place of a tensor's name here."""
+    outputs, each name -> tensor. tensor_names: what to write in place of a tensor's name here.
+    scales: tensor -> (scale, zero point)."""
     model, graph = schema.ModelT(), schema.SubGraphT()
     model.buffers, graph.tensors = [schema.BufferT()], []
     numbers = {name: number for number, name in enumerate(tensors)}
@@ -50,6 +55,9 @@ def build_tflite(
         else:
             tensor.buffer, tensor.shape, dtype = 0, list(content[0]), content[1]
         tensor.type = _TYPES[dtype]
+        if scales is not None and name in scales:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = ([number] for number in scales[name])
         graph.tensors.append(tensor)
     codes = list(dict.fromkeys(operator.name for operator in operators))
     model.operatorCodes, graph.operators = [_code(name) for name in codes], []

@@ -1,0 +1,1 @@
+"""Weights and biases of the rewritten graph, changed so that int8 is nearer to float."""

@@ -74,6 +74,19 @@ def test_a_file_that_says_the_wrong_thing_is_told_apart() -> None:
     assert result.problems()[0].endswith("expected at least 10 dB")
 
 
+def test_agreement_is_judged_on_the_images_of_the_reference_the_last_ones() -> None:
+    def wrong_on_the_first(images: np.ndarray) -> Mapping[str, np.ndarray]:
+        rows = rounded(images)["logits"].copy()
+        rows[(images == IMAGES[0]).all(axis=(1, 2, 3))] = 99
+        return {"logits": rows}
+
+    way = Way(name="one thread", run=wrong_on_the_first)
+    shared = {"output_steps": {"logits": STEP}, "limits": RoundedLimits(most_steps=2)}
+    last = {"logits": FLOAT["logits"][1:]}
+    assert verify_rounded(wrong_on_the_first, [way], IMAGES, last, **shared).passed  # type: ignore[arg-type]
+    assert not verify_rounded(wrong_on_the_first, [way], IMAGES, FLOAT, **shared).agreement[0].sqnr_db_worst > 0  # type: ignore[arg-type]
+
+
 def test_what_is_not_finite_never_passes() -> None:
     def broken(images: np.ndarray) -> Mapping[str, np.ndarray]:
         return {"logits": np.where(np.arange(6) == 2, np.nan, rounded(images)["logits"])}

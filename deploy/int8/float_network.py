@@ -1,0 +1,102 @@
+"""The float network's own results: what int8 files are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from condmix.deploy.calibration_images import CalibrationImages
+from condmix.exporters.build import Prepared
+from condmix.exporters.quantize.calibrate import routing_names
+from condmix.exporters.verify.tapping import with_outputs
+from condmix.runtime.onnx_session import OnnxRuntimeBackend
+
+MOST_CALIBRATION_IMAGES = 59
+"""Compared beside the verification images: enough for a median, each costs a run in every way of running."""
+STEPS = 255
+SMALLEST_SPAN = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledScores:
+    """Labelled images (count, channels, height, width), their classes, and the float network's scores of them."""
+
+    images_nchw: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FloatNetwork:
+    """Outputs and routing on images, and scores on the labelled ones.
+
+    images_nchw: those that drive the routing apart, then some of calibration; only the latter are like those that the
+    ranges know, so agreement and routing are judged on them (on all, where there are no others).
+    outputs, routing: by name, rows for the last images. labelled: None without labelled images.
+    """
+
+    images_nchw: np.ndarray
+    outputs: Mapping[str, np.ndarray]
+    routing: Mapping[str, np.ndarray]
+    labelled: LabelledScores | None
+    size_bytes: int
+
+    @property
+    def judged_nchw(self) -> np.ndarray:
+        """The images on which agreement and routing are judged."""
+        return self.images_nchw[-len(next(iter(self.outputs.values()))) :]
+
+    @property
+    def output_steps(self) -> dict[str, float]:
+        """One step of an 8-bit grid over what each output was seen to be."""
+        spans = {name: max(rows.max(), 0) - min(rows.min(), 0) for name, rows in self.outputs.items()}
+        return {name: max(float(span), SMALLEST_SPAN) / STEPS for name, span in spans.items()}
+
+
+def run_float(
+    prepared: Prepared,
+    verification_nchw: np.ndarray,
+    calibration: CalibrationImages | None,
+    labelled: CalibrationImages | None,
+) -> FloatNetwork:
+    """The last float stage on all images; it has been proven to be PyTorch's."""
+    proto = prepared.built.final.proto
+    names = routing_names(prepared.model.graph)
+    content = with_outputs(proto, names).SerializeToString()
+    session = OnnxRuntimeBackend().open(content, threads=2)
+    feed = session.signature.inputs[0].name
+    images = verification_nchw
+    if calibration is not None:
+        images = np.concatenate([images, *(image[None] for image in _some(calibration))])
+    judged = images[len(verification_nchw) :] if calibration is not None else images
+    rows = _rows(session.run({feed: image[None]}) for image in judged)
+    known = None
+    if labelled is not None and labelled.labels is not None:
+        output = proto.graph.output[0].name
+        own = np.stack(list(labelled))
+        scores = np.concatenate([session.run({feed: image[None]})[output].reshape(1, -1) for image in own])
+        known = LabelledScores(images_nchw=own, labels=labelled.labels, scores=scores)
+    return FloatNetwork(
+        images_nchw=images,
+        outputs={output.name: rows[output.name] for output in proto.graph.output},
+        routing={name: rows[name].reshape(len(judged), -1) for name in names},
+        labelled=known,
+        size_bytes=proto.ByteSize(),
+    )
+
+
+def _rows(results: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    collected: dict[str, list[np.ndarray]] = {}
+    for result in results:
+        for name, value in result.items():
+            collected.setdefault(name, []).append(value[:1] if value.ndim > 1 else value[None])
+    return {name: np.concatenate(values) for name, values in collected.items()}
+
+
+def _some(images: CalibrationImages) -> Iterable[np.ndarray]:
+    """A few, spread over all."""
+    if len(images) <= MOST_CALIBRATION_IMAGES:
+        return images
+    return images.take([int(place) for place in np.linspace(0, len(images) - 1, MOST_CALIBRATION_IMAGES)])

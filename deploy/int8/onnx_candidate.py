@@ -1,0 +1,116 @@
+"""Int8 ONNX files in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from condmix.deploy.format_choices import ONNX
+from condmix.deploy.int8.candidate import Candidate, as_run
+from condmix.exporters.build import Prepared
+from condmix.exporters.quantize.calibrate import routing_names, select_all
+from condmix.exporters.quantize.improve.improve import restored
+from condmix.exporters.quantize.observe import observe
+from condmix.exporters.quantize.onnx.build import build_int8, observation
+from condmix.exporters.quantize.onnx.options import OnnxInt8Options
+from condmix.exporters.quantize.onnx.records import Int8Build, Int8Layer
+from condmix.exporters.quantize.parameters import Grid
+from condmix.exporters.quantize.ranges import Range, Ranges
+from condmix.exporters.verify.rounded import Run
+from condmix.exporters.verify.tapping import value_names, with_outputs
+from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
+
+LAYOUT = "nchw"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OnnxMaker:
+    """Makes ONNX candidates of one network."""
+
+    prepared: Prepared
+    ranges: Ranges | None
+    options: OnnxInt8Options
+    metadata: Mapping[str, str]
+    method: str
+    percentile: float
+    original: Prepared | None = None
+    """The network before its weights were improved for rounding; None where they were not."""
+
+    @property
+    def format(self) -> str:
+        return ONNX
+
+    @property
+    def weight_grid(self) -> Grid:
+        """What weights are rounded to."""
+        return self.options.dense_grid
+
+    @cached_property
+    def layer_paths(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(layer.path for layer in self._layers if layer.int8))
+
+    @cached_property
+    def float_paths(self) -> frozenset[str]:
+        """Module paths of layers whose weights are not rounded."""
+        return frozenset(layer.path for layer in self._layers) - {*self.layer_paths}
+
+    @cached_property
+    def _layers(self) -> tuple[Int8Layer, ...]:
+        return self._build(self.prepared, self.options, lambda _stage: None).layers
+
+    def observe(self, images: Iterable[np.ndarray], report_progress: Callable[[str], None]) -> Mapping[str, Range]:
+        wanted = observation(self.prepared, self.options)
+        if not wanted.names:
+            return {}
+        seen = observe(wanted.run(), images, lambda done: report_progress(f"observe ONNX tensors ({done})"))
+        return select_all(seen, self.method, percentile=self.percentile)
+
+    def make(self, float_layers: frozenset[str], report_progress: Callable[[str], None]) -> Candidate:
+        options = replace(self.options, float_layers=self.options.float_layers | float_layers)
+        prepared = self.prepared
+        if self.original is not None and float_layers:
+            prepared = replace(prepared, model=restored(prepared.model, self.original.model, float_layers))
+        build = self._build(prepared, options, report_progress)
+        content = build.proto.SerializeToString(deterministic=True)
+        return Candidate(
+            format=ONNX,
+            content=content,
+            layers=build.layers,
+            layout=LAYOUT,
+            opset=next(int(entry.version) for entry in build.proto.opset_import if not entry.domain),
+            run_plain=lambda: _run(build, content, threads=1, optimization=Optimization.NONE),
+            run_fast=lambda threads: _run(build, content, threads=threads, optimization=Optimization.ALL),
+            routing=lambda images: _routing(build, routing_names(self.prepared.model.graph), images),
+        )
+
+    def _build(self, prepared: Prepared, options: OnnxInt8Options, report_progress: Callable[[str], None]) -> Int8Build:
+        assert self.ranges is not None  # the plan says that ONNX needs them
+        return build_int8(prepared, self.ranges, options, self.metadata, report_progress)
+
+
+def _scales(build: Int8Build) -> dict[str, tuple[float, int]]:
+    return {name: (affine.scale, affine.zero_point) for name, affine in {**build.inputs, **build.outputs}.items()}
+
+
+def _run(build: Int8Build, content: bytes, *, threads: int, optimization: Optimization) -> Run:
+    session = OnnxRuntimeBackend().open(content, threads=threads, optimization=optimization)
+    return as_run(session, LAYOUT, _scales(build))
+
+
+def _routing(build: Int8Build, values: Iterable[str], images: Iterable[np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The routing as the file computes it, where its values are there under their names."""
+    names = [value for value in values if value in value_names(build.proto)]
+    if not names:
+        return {}
+    shown = with_outputs(build.proto, names).SerializeToString()
+    session = OnnxRuntimeBackend().open(shown, threads=1)
+    run = as_run(session, LAYOUT, _scales(build))
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for image in images:
+        found = run(image[None])
+        for name in names:
+            rows[name].append(found[name].reshape(-1))
+    return {name: np.stack(values) for name, values in rows.items()}
