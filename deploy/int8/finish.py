@@ -51,6 +51,7 @@ def proven(
         ways,
         network.images_nchw,
         network.outputs,
+        input_step=network.input_step,
         output_steps=network.output_steps,
         limits=limits,
     )

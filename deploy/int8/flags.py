@@ -93,6 +93,11 @@ def _calibration_problems(flags: Int8Flags, formats: Sequence[str]) -> list[str]
     needed = ONNX in formats or flags.is_static
     if needed and flags.calib is None and flags.ranges is None:
         problems.append("--int8 needs images to calibrate on: add --calib FOLDER (or --ranges FILE of an earlier run)")
+    if flags.ranges is not None and flags.calib is None and flags.evaluate is None:
+        problems.append(
+            "--ranges alone leaves no images to judge the files on: add --calib (which then calibrates nothing) "
+            "or --evaluate"
+        )
     if flags.ranges is not None and flags.calib_method is not None:
         problems.append("--ranges brings ranges that are chosen already: leave --calib-method out")
     if flags.improve is not None and "rounding" in flags.improve and flags.calib is None:

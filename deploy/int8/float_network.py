@@ -13,7 +13,7 @@ from condmix.exporters.quantize.calibrate import routing_names
 from condmix.exporters.verify.tapping import with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
-MOST_CALIBRATION_IMAGES = 59
+MOST_JUDGED_IMAGES = 59
 """Compared beside the verification images: enough for a median, each costs a run in every way of running."""
 STEPS = 255
 SMALLEST_SPAN = 1e-9
@@ -32,8 +32,8 @@ class LabelledScores:
 class FloatNetwork:
     """Outputs and routing on images, and scores on the labelled ones.
 
-    images_nchw: those that drive the routing apart, then some of calibration; only the latter are like those that the
-    ranges know, so agreement and routing are judged on them (on all, where there are no others).
+    images_nchw: those that drive the routing apart, then some of calibration or else labelled ones; only the latter are
+    of the kind that the ranges know, so agreement and routing are judged on them (on all, where there are no others).
     outputs, routing: by name, rows for the last images. labelled: None without labelled images.
     """
 
@@ -47,6 +47,11 @@ class FloatNetwork:
     def judged_nchw(self) -> np.ndarray:
         """The images on which agreement and routing are judged."""
         return self.images_nchw[-len(next(iter(self.outputs.values()))) :]
+
+    @property
+    def input_step(self) -> float:
+        """The same of the input."""
+        return max(float(np.ptp(self.judged_nchw)), SMALLEST_SPAN) / STEPS
 
     @property
     def output_steps(self) -> dict[str, float]:
@@ -67,10 +72,11 @@ def run_float(
     content = with_outputs(proto, names).SerializeToString()
     session = OnnxRuntimeBackend().open(content, threads=2)
     feed = session.signature.inputs[0].name
-    images = verification_nchw
-    if calibration is not None:
-        images = np.concatenate([images, *(image[None] for image in _some(calibration))])
-    judged = images[len(verification_nchw) :] if calibration is not None else images
+    images = judged = verification_nchw
+    alike = labelled if calibration is None else calibration
+    if alike is not None:
+        judged = np.stack(list(_some(alike)))
+        images = np.concatenate([verification_nchw, judged])
     rows = _rows(session.run({feed: image[None]}) for image in judged)
     known = None
     if labelled is not None and labelled.labels is not None:
@@ -97,6 +103,6 @@ def _rows(results: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def _some(images: CalibrationImages) -> Iterable[np.ndarray]:
     """A few, spread over all."""
-    if len(images) <= MOST_CALIBRATION_IMAGES:
+    if len(images) <= MOST_JUDGED_IMAGES:
         return images
-    return images.take([int(place) for place in np.linspace(0, len(images) - 1, MOST_CALIBRATION_IMAGES)])
+    return images.take([int(place) for place in np.linspace(0, len(images) - 1, MOST_JUDGED_IMAGES)])

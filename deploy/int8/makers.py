@@ -11,7 +11,7 @@ from condmix.deploy.calibration_images import CalibrationImages
 from condmix.deploy.format_choices import ONNX
 from condmix.deploy.int8.calibration import with_inner
 from condmix.deploy.int8.candidate import CandidateMaker
-
+from condmix.deploy.int8.onnx_candidate import OnnxMaker
 from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.int8.record import Calibration
 from condmix.deploy.int8.tflite_candidate import TfliteMaker
@@ -45,12 +45,10 @@ def make_ready(
     report_progress: Callable[[str], None],
 ) -> MadeReady:
     """The maker of one format. Raises what its build raises, and CalibrationError."""
-    maker: TfliteMaker
+    maker: OnnxMaker | TfliteMaker
     ranges = None if calibration is None else calibration.ranges
     method, percentile = plan.flags.method, plan.flags.calib_percentile
     if format_name == ONNX:
-        from condmix.deploy.int8.onnx_candidate import OnnxMaker
-
         assert plan.onnx is not None
         metadata = int8_metadata_of(network, plan.onnx, "nchw", IR_VERSION)
         maker = OnnxMaker(

@@ -14,7 +14,7 @@ from condmix.exporters.build import Prepared
 from condmix.exporters.quantize.calibrate import routing_names, select_all
 from condmix.exporters.quantize.improve.improve import restored
 from condmix.exporters.quantize.observe import observe
-from condmix.exporters.quantize.onnx.build import build_int8, observation
+from condmix.exporters.quantize.onnx.build import build_int8, float_file, values_to_observe
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Build, Int8Layer
 from condmix.exporters.quantize.parameters import Grid
@@ -62,10 +62,18 @@ class OnnxMaker:
         return self._build(self.prepared, self.options, lambda _stage: None).layers
 
     def observe(self, images: Iterable[np.ndarray], report_progress: Callable[[str], None]) -> Mapping[str, Range]:
-        wanted = observation(self.prepared, self.options)
-        if not wanted.names:
+        names = values_to_observe(self.prepared, self.options)
+        if not names:
             return {}
-        seen = observe(wanted.run(), images, lambda done: report_progress(f"observe ONNX tensors ({done})"))
+        content = with_outputs(float_file(self.prepared, self.options), names).SerializeToString()
+        session = OnnxRuntimeBackend().open(content, threads=2)
+        feed = session.signature.inputs[0].name
+
+        def run(image_chw: np.ndarray) -> Mapping[str, np.ndarray]:
+            found = session.run({feed: image_chw[None]})
+            return {name: found[name] for name in names}
+
+        seen = observe(run, images, lambda done: report_progress(f"observe ONNX values ({done})"))
         return select_all(seen, self.method, percentile=self.percentile)
 
     def make(self, float_layers: frozenset[str], report_progress: Callable[[str], None]) -> Candidate:

@@ -21,6 +21,12 @@ Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 MOST_STEPS = 8.0
 """Of an output's grid. Kernels round halves differently, by one step a layer at a few places; a few steps reach the
 end of a deep network. A saturating kernel is off by tens."""
+OWN_MULTIPLE = 4.0
+"""Times what the file itself makes of a few input pixels that are rounded differently: some networks amplify a single
+step, in whatever kernel it happens, as others amplify float32 rounding."""
+NUDGE = 0.05
+"""Of a step of the input's grid, at random: one pixel in forty is then rounded to its neighbour."""
+SEEDS = (1, 2)
 LEAST_SQNR_DB = 10.0
 """Median over images: noise a tenth of the signal. What tools ruin silently lies around 0 dB."""
 
@@ -30,6 +36,7 @@ class RoundedLimits:
     """What a rounded file has to reach."""
 
     most_steps: float = MOST_STEPS
+    own_multiple: float = OWN_MULTIPLE
     least_sqnr_db: float = LEAST_SQNR_DB
 
     def __post_init__(self) -> None:
@@ -53,6 +60,8 @@ class MeaningCheck:
     output: str
     worst_steps: float
     nonfinite_count: int
+    own_steps: float
+    """What the plain file makes of a few pixels that are rounded differently."""
     limit_steps: float
 
     @property
@@ -63,7 +72,10 @@ class MeaningCheck:
         """One line for a summary."""
         if self.nonfinite_count:
             return f"{self.way}: {self.nonfinite_count} values of '{self.output}' are not finite"
-        return f"{self.way}: at most {self.worst_steps:.2g} steps of '{self.output}', limit {self.limit_steps:g}"
+        return (
+            f"{self.way}: off by up to {_shown(self.worst_steps)} steps of '{self.output}', limit {_shown(self.limit_steps)} "
+            f"(a few pixels rounded differently: {_shown(self.own_steps)})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +121,24 @@ def verify_rounded(
     images_nchw: np.ndarray,
     reference: Mapping[str, np.ndarray],
     *,
+    input_step: float,
     output_steps: Mapping[str, float],
     limits: RoundedLimits,
 ) -> RoundedVerification:
     """Run the file in every way on all images, there and back: a runtime once kept the first image's kernel.
 
     meaning: the file in its plainest form (no optimisation, no delegate). reference: the float network's outputs on the
-    last so many of the images, on which agreement is judged. output_steps: by output, the size of a step of its grid.
+    last so many of the images, on which agreement is judged. input_step, output_steps: the size of a step of the
+    input's grid, and of each output's.
     """
     said = meaning(images_nchw)
+    own = _own_steps(meaning, said, images_nchw, input_step, output_steps)
     order = [*range(len(images_nchw)), *reversed(range(len(images_nchw)))]
     checks = []
     for way in ways:
         actual = way.run(images_nchw[order])
         checks += [
-            _meaning_check(way.name, name, rows[order], actual[name], output_steps[name], limits)
+            _meaning_check(way.name, name, rows[order], actual[name], output_steps[name], own[name], limits)
             for name, rows in said.items()
         ]
     shown = {name: said[name][-len(rows) :].reshape(rows.shape) for name, rows in reference.items()}
@@ -131,14 +146,40 @@ def verify_rounded(
 
 
 def _meaning_check(
-    way: str, output: str, said: np.ndarray, actual: np.ndarray, step: float, limits: RoundedLimits
+    way: str, output: str, said: np.ndarray, actual: np.ndarray, step: float, own_steps: float, limits: RoundedLimits
 ) -> MeaningCheck:
     bad = int((~np.isfinite(actual)).sum())
-    steps = np.abs(actual.astype(np.float64) - said.astype(np.float64)) / step
     return MeaningCheck(
         way=way,
         output=output,
-        worst_steps=float(np.nan_to_num(steps, nan=np.inf).max(initial=0.0)),
+        worst_steps=_largest(actual, said, step),
         nonfinite_count=bad,
-        limit_steps=limits.most_steps,
+        own_steps=own_steps,
+        limit_steps=max(limits.most_steps, limits.own_multiple * own_steps if np.isfinite(own_steps) else 0.0),
     )
+
+
+def _own_steps(
+    meaning: Run,
+    said: Mapping[str, np.ndarray],
+    images_nchw: np.ndarray,
+    input_step: float,
+    output_steps: Mapping[str, float],
+) -> dict[str, float]:
+    """By output, how far a few pixels that are rounded to their neighbours move it, in its steps; worst of draws."""
+    found = dict.fromkeys(said, 0.0)
+    for seed in SEEDS:
+        noise = np.random.default_rng(seed).uniform(-NUDGE, NUDGE, images_nchw.shape) * input_step
+        moved = meaning((images_nchw + noise).astype(np.float32))
+        for name, rows in said.items():
+            found[name] = max(found[name], _largest(moved[name], rows, output_steps[name]))
+    return found
+
+
+def _largest(actual: np.ndarray, said: np.ndarray, step: float) -> float:
+    steps = np.abs(actual.astype(np.float64) - said.astype(np.float64)) / step
+    return float(np.nan_to_num(steps, nan=np.inf).max(initial=0.0))
+
+
+def _shown(steps: float) -> str:
+    return f"{steps:.0f}" if steps >= 10 else f"{steps:.2g}"

@@ -31,14 +31,20 @@ def off_by(steps: float) -> Run:
 
 def verified(*ways: Way, meaning: Run = rounded, limits: RoundedLimits | None = None) -> RoundedVerification:
     return verify_rounded(
-        meaning, ways, IMAGES, FLOAT, output_steps={"logits": STEP}, limits=limits or RoundedLimits(most_steps=2)
+        meaning,
+        ways,
+        IMAGES,
+        FLOAT,
+        input_step=STEP,
+        output_steps={"logits": STEP},
+        limits=limits or RoundedLimits(most_steps=2),
     )
 
 
 def test_a_file_that_computes_what_it_says_passes() -> None:
-    result = verified(Way(name="one thread", run=rounded), Way(name="two threads", run=off_by(1.9)))
+    result = verified(Way(name="one thread", run=rounded), Way(name="two threads", run=off_by(3.9)))
     assert result.passed
-    assert [check.worst_steps for check in result.meaning] == pytest.approx([0, 1.9])
+    assert [check.worst_steps for check in result.meaning] == pytest.approx([0, 3.9])
     assert result.agreement[0].sqnr_db_median > 20
     assert result.to_dict()["passed"] is True
 
@@ -47,8 +53,26 @@ def test_a_way_that_saturates_is_named() -> None:
     result = verified(Way(name="one thread", run=rounded), Way(name="delegate", run=off_by(-30)))
     assert not result.passed
     assert result.problems() == (
-        "it does not compute what its own numbers say: delegate: at most 30 steps of 'logits', limit 2",
+        "it does not compute what its own numbers say: delegate: off by up to 30 steps of 'logits', limit 4 "
+        "(a few pixels rounded differently: 1)",
     )
+
+
+def test_a_file_that_amplifies_a_single_step_is_measured_by_what_it_does_itself() -> None:
+    """Its plain form multiplies by twenty after rounding, so any kernel's single step shows twentyfold."""
+
+    def amplifying(images: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"logits": 20 * rounded(images)["logits"]}
+
+    def another_kernel(images: np.ndarray) -> Mapping[str, np.ndarray]:
+        rows = amplifying(images)["logits"].copy()
+        rows[0, 1] += 3 * 20 * STEP
+        return {"logits": rows}
+
+    result = verified(Way(name="kernel", run=another_kernel), meaning=amplifying)
+    assert (result.meaning[0].own_steps, result.meaning[0].limit_steps) == pytest.approx((20, 80))
+    assert result.meaning[0].passed
+    assert not verified(Way(name="kernel", run=another_kernel)).meaning[0].passed
 
 
 def test_an_engine_that_keeps_the_first_image_is_found() -> None:
@@ -81,7 +105,7 @@ def test_agreement_is_judged_on_the_images_of_the_reference_the_last_ones() -> N
         return {"logits": rows}
 
     way = Way(name="one thread", run=wrong_on_the_first)
-    shared = {"output_steps": {"logits": STEP}, "limits": RoundedLimits(most_steps=2)}
+    shared = {"input_step": STEP, "output_steps": {"logits": STEP}, "limits": RoundedLimits(most_steps=2)}
     last = {"logits": FLOAT["logits"][1:]}
     assert verify_rounded(wrong_on_the_first, [way], IMAGES, last, **shared).passed  # type: ignore[arg-type]
     assert not verify_rounded(wrong_on_the_first, [way], IMAGES, FLOAT, **shared).agreement[0].sqnr_db_worst > 0  # type: ignore[arg-type]
