@@ -89,17 +89,15 @@ DYNAMIC_REFUSED: Mapping[str, tuple[str, ...]] = {
 """Right at batch 1 only: kernels computed per image that are no mixtures, and code that is wrong in batches itself."""
 
 QUICK = (
-    "condconv_digits",
-    "mixnet_digits",
     "flat_bank",
-    "five_axis_bank",
     "classifier_bmm",
     "shared_kernel",
     "split_dict_same",
     "uneven_pointwise",
     "kernel_by_norm",
-    "film",
 )
+"""The quickest case of each kind: CondConv and MixConv in all their forms and as 1x1, a layer refused, a batch refused.
+Networks of the zoo go through the command line in tests/deploy."""
 
 
 def _foreign(foreign: ForeignCase) -> ConformanceCase:

@@ -9,20 +9,26 @@ import pytest
 from click.testing import CliRunner
 
 from tests.conformance import write_table
+from tests.conformance.case import ConformanceCase
 from tests.conformance.cases import CASES
-from tests.conformance.proof import prove
+from tests.conformance.proof import Proof, prove
 from tests.conformance.table import COLUMNS, page, row
 
 DOCS = Path(__file__).parents[2] / "docs" / "conformance.md"
 OMNI = next(case for case in CASES if case.name == "omni_attention")
 
 
+@pytest.fixture(scope="module")
+def proof_of_omni() -> Proof:
+    return prove(OMNI)
+
+
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|\n").split(" | ")]
 
 
-def test_a_row_has_layers_forms_errors_and_refusals_with_their_reasons() -> None:
-    found = row(prove(OMNI))
+def test_a_row_has_layers_forms_errors_and_refusals_with_their_reasons(proof_of_omni: Proof) -> None:
+    found = row(proof_of_omni)
     facts = dict(zip(COLUMNS, found.cells, strict=True))
     assert (facts["network"], facts["input"]) == ("`omni_attention`", "3x24x24")
     assert (facts["CondConv"], facts["MixConv"]) == ("1", "")
@@ -51,9 +57,14 @@ def test_builds_beyond_the_first_two_are_listed_with_their_errors() -> None:
     assert [line for line in text.splitlines() if line.startswith("| `chunk_split` | `--batch 1 --mixconv hoisted`")]
 
 
-def test_nothing_is_written_when_a_case_has_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    wrong = replace(OMNI, declined={})
-    monkeypatch.setattr(write_table, "CASES", (wrong,))
+def test_nothing_is_written_when_a_case_has_a_fault(
+    proof_of_omni: Proof, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def proven_before(case: ConformanceCase, *_arguments: object) -> Proof:
+        return replace(proof_of_omni, case=case)
+
+    monkeypatch.setattr(write_table, "CASES", (replace(OMNI, declined={}),))
+    monkeypatch.setattr(write_table, "prove", proven_before)
     result = CliRunner().invoke(write_table.main, [str(tmp_path / "page.md")])
     assert result.exit_code == 1
     assert "omni_attention: recognition: declined ['blocks.0.0'], expected []" in result.output

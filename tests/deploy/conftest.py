@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +27,7 @@ from condmix.exporters.verify.evidence import Evidence, gather
 from condmix.exporters.verify.records import Blame, Verification
 from condmix.exporters.verify.tflite import verify_tflite
 from condmix.exporters.verify.verify import verify_onnx
-from condmix.models import checkpoint, zoo
+from condmix.models import checkpoint, digits, zoo
 from condmix.models.digits import CLASS_NAMES, PREPROCESSING
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.parity_report import ParityReport
@@ -135,9 +137,15 @@ def tflite_verified(tflite_built: TfliteBuild, evidence: Evidence) -> Verificati
 
 
 @pytest.fixture
-def captured_once(captured: Captured, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports of `weights` start from its graph and its evidence; what follows is done for each."""
+def graph_given(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of `weights` start from its graph; images are chosen and all that follows is done for each."""
     monkeypatch.setattr(pipeline, "capture", lambda *_arguments: captured)
+
+
+@pytest.fixture
+def captured_once(graph_given: None, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of `weights` start from its graph and its evidence; what follows is done for each."""
+    del graph_given
     monkeypatch.setattr(pipeline, "gather", lambda *_arguments, **_options: evidence)
 
 
@@ -156,6 +164,21 @@ def quick(
     monkeypatch.setattr(pipeline, "build_tflite", lambda *_arguments: tflite_built)
     monkeypatch.setattr(verified_file, "verify_onnx", lambda *_arguments, **_options: verified)
     monkeypatch.setattr(verified_file, "verify_tflite", lambda *_arguments, **_options: tflite_verified)
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training sees five batches of digits and all held-out ones: enough for a network that loads and answers."""
+    monkeypatch.setattr(digits, "load", _few_digits)
+
+
+_all_digits = digits.load
+
+
+@functools.cache
+def _few_digits(**choices: Any) -> digits.ImageData:
+    data = _all_digits(**choices)
+    return dataclasses.replace(data, train_images=data.train_images[:320], train_labels=data.train_labels[:320])
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,7 @@ def build():
 """
 
 
+@pytest.mark.usefixtures("graph_given")
 def test_one_run_writes_both_files_and_one_record(condmix: Run, weights: Path, tmp_path: Path) -> None:
     ran = condmix("export", weights, *BOTH, "-o", tmp_path)
     assert ran.code == 0

@@ -15,6 +15,7 @@ from condmix.runtime.latency_report import LatencySettings
 from tests.deploy.conftest import files_in
 
 
+@pytest.mark.slow
 def test_it_trains_exports_verifies_measures_and_sums_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

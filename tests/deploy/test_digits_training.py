@@ -21,6 +21,7 @@ from tests.deploy.conftest import Run, files_in
 SMALL = ("mixnet_digits", "--set", "width=0.5", "--epochs", "1")
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_training_saves_a_checkpoint_that_loads(condmix: Run, tmp_path: Path) -> None:
     ran = condmix("train", *SMALL, "-o", tmp_path / "a.pt")
     assert ran.code == 0
@@ -100,6 +101,7 @@ def test_the_number_of_threads_is_given_back() -> None:
         torch.set_num_threads(1)
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_the_pictures_are_brought_to_the_size_of_the_network(condmix: Run, tmp_path: Path) -> None:
     ran = condmix("train", *SMALL, "-o", tmp_path / "a.pt", "--set", "input_size=40")
     assert ran.code == 0, ran.err

@@ -77,6 +77,7 @@ def test_json_is_one_object_whatever_the_users_code_prints(
     assert ran.err == "this goes to stderr\n"
 
 
+@pytest.mark.usefixtures("captured_once")
 def test_an_earlier_stage_has_its_own_name_and_functions(condmix: Run, weights: Path, tmp_path: Path) -> None:
     ran = condmix("export", weights, "-o", tmp_path, "--stage", "named", "-q")
     assert ran.code == 0

@@ -31,6 +31,7 @@ from condmix.exporters.named.condconv import CondConvLayer
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.tflite.build import TfliteBuild
 from condmix.exporters.tflite.options import TfliteOptions
+from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Verification
 from condmix.runtime.artifact import Artifact
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
@@ -70,6 +71,7 @@ def _silent(_stage: str) -> None:
     return
 
 
+@pytest.mark.usefixtures("graph_given")
 def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: Path, weights: Path) -> None:
     stages: list[str] = []
     outcome = run(plan(), stages.append)
@@ -110,9 +112,11 @@ def test_the_same_input_gives_the_same_bytes(
     tflite_built: TfliteBuild,
     verified: Verification,
     tflite_verified: Verification,
+    evidence: Evidence,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(pipeline, "gather", lambda *_arguments, **_options: evidence)
     monkeypatch.setattr(verified_file, "verify_onnx", lambda *_arguments, **_options: verified)
     monkeypatch.setattr(verified_file, "verify_tflite", lambda *_arguments, **_options: tflite_verified)
     run(plan(tflite=TfliteOptions()), _silent)
@@ -120,6 +124,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert (tmp_path / "small.tflite").read_bytes() == tflite_built.content
 
 
+@pytest.mark.usefixtures("graph_given")
 def test_a_dynamic_file_is_proven_at_every_batch_and_runs_at_another(plan: MakePlan, tmp_path: Path) -> None:
     outcome = run(plan(options=ExportOptions(batch=None)), _silent)
     batches = outcome.files[0].verification.batches

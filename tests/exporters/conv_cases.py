@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from condmix.exporters.named.condconv import ConvSettings
 
-exact_rule = settings(deadline=None, derandomize=True, max_examples=30)
-"""The profile of all property tests of the exporters: the same examples on every run, a second or less each test."""
+exact_rule = settings(deadline=None, derandomize=True, max_examples=min(30, settings.default.max_examples))
+"""The profile of all property tests of the exporters: the same examples on every run, a second or less each test.
+`make check` asks for fewer of them (tests/conftest.py), `make test` for all."""
 
 seeds = st.integers(0, 2**32 - 1)
 

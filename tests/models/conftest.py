@@ -1,14 +1,9 @@
-"""What the tests of the models share: one thread, and the marker of the long tests."""
+"""What the tests of the models share: one thread."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """`-m "not slow"` leaves out what trains to the end."""
-    config.addinivalue_line("markers", "slow: trains a network to the end, about half a minute each")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,8 @@
 """Tests of condmix.models.architecture_choice."""
 
 import sys
+from collections.abc import Mapping
+from functools import cache
 
 import pytest
 import torch
@@ -12,9 +14,30 @@ from condmix.models.errors import ArchitectureNeededError
 
 
 def tensors(name: str, settings: dict[str, object] | None = None, prefix: str = "") -> dict[str, Tensor]:
-    with torch.device("meta"):
-        state = draw(name, settings).build().state_dict()
+    state = _state(name, tuple((settings or {}).items()))
     return {f"{prefix}{key}": tensor for key, tensor in state.items()}
+
+
+@cache
+def _state(name: str, settings: tuple[tuple[str, object], ...]) -> dict[str, Tensor]:
+    with torch.device("meta"):
+        return draw(name, dict(settings)).build().state_dict()
+
+
+_worked_out = architecture_choice._needs
+
+
+@cache
+def _needs(architecture: str, settings: tuple[tuple[str, object], ...]) -> Mapping[str, Tensor]:
+    return _worked_out(draw(architecture, dict(settings)))
+
+
+@pytest.fixture(autouse=True)
+def _needs_worked_out_once(monkeypatch):
+    """What a network needs is a matter of its name and settings: every test builds it anew otherwise."""
+    monkeypatch.setattr(
+        architecture_choice, "_needs", lambda drawn: _needs(drawn.architecture, tuple(drawn.settings.items()))
+    )
 
 
 @pytest.fixture
@@ -40,6 +63,7 @@ def test_other_sizes_are_no_hindrance_and_other_shapes_are():
     assert architecture_choice.fitting({"weight": torch.ones(1)}) == ()
 
 
+@pytest.mark.slow
 def test_all_candidates_are_tried_and_twins_are_told_apart_by_nobody():
     assert architecture_choice.fitting(tensors("timm:mixnet_s")) == ("timm:mixnet_s", "timm:tf_mixnet_s")
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from condmix.models import blueprint, zoo
+from condmix.models import blueprint
 from condmix.models.errors import SettingsError, UnknownArchitectureError
 from condmix.models.preprocessing import Preprocessing
+from tests.models.zoo_names import ONE_OF_EACH_FAMILY, quick_for
 
 
 def shapes(drawn: blueprint.Blueprint) -> dict[str, Tensor]:
@@ -14,7 +15,7 @@ def shapes(drawn: blueprint.Blueprint) -> dict[str, Tensor]:
         return dict(drawn.build().state_dict())
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", quick_for(ONE_OF_EACH_FAMILY))
 def test_every_network_of_the_zoo_has_a_blueprint_that_runs(name):
     drawn = blueprint.draw(name)
     assert (drawn.architecture, drawn.settings) == (name, {})

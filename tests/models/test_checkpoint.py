@@ -23,17 +23,7 @@ from condmix.models.errors import (
 )
 from condmix.models.network import LoadedNetwork
 from condmix.models.preprocessing import Preprocessing
-
-
-def trained(name: str = "condconv_digits", **settings: object) -> nn.Module:
-    """A network in training mode with weights and batch statistics of its own."""
-    module = zoo.build(name, settings)
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for tensor in module.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.add_(torch.rand(tensor.shape, generator=generator) * 0.1)
-    return module.train()
+from tests.models.checkpoints import save, trained
 
 
 def outputs(module: nn.Module, size: tuple[int, int, int]) -> Tensor:
@@ -41,16 +31,6 @@ def outputs(module: nn.Module, size: tuple[int, int, int]) -> Tensor:
     with torch.no_grad():
         scores: Tensor = module(images)
     return scores
-
-
-def save(path: Path, module: nn.Module, **changes: Any) -> None:
-    options: dict[str, Any] = {
-        "architecture": "condconv_digits",
-        "input_size": digits.INPUT_SIZE,
-        "preprocessing": digits.PREPROCESSING,
-        "class_names": digits.CLASS_NAMES,
-    }
-    checkpoint.save(path, module, **{**options, **changes})
 
 
 def refusal(error: type[ModelError], path: Path, **options: Any) -> str:
@@ -269,63 +249,3 @@ def test_errors_on_the_way_keep_their_kind(tmp_path, monkeypatch):
         checkpoint.load(path, architecture="mixnet_digits", settings={"widht": 2})
     torch.save({"weight": torch.tensor([float("nan")])}, path)
     assert "weight (1 of 1)" in refusal(NonFiniteWeightsError, path, architecture="mixnet_digits")
-
-
-def test_saving_refuses_what_could_not_be_loaded(tmp_path):
-    path, module = tmp_path / "a.pt", trained()
-    with pytest.raises(KeyMismatchError, match="do not fit mixnet_digits with these settings"):
-        save(path, module, architecture="mixnet_digits")
-    with pytest.raises(UnknownArchitectureError):
-        save(path, module, architecture="my_net")
-    with pytest.raises(CheckpointError) as caught:
-        save(
-            path,
-            module,
-            input_size=(2, 32, 32),
-            preprocessing=Preprocessing.default(3),
-            class_names=("only", "two"),
-        )
-    assert str(caught.value) == (
-        f"{path}: not saved: input_size has 2 channels, condconv_digits with these settings has 1; preprocessing has 3 "
-        "channels, condconv_digits with these settings has 1; class_names has 2 names, condconv_digits with these "
-        "settings has 10 classes"
-    )
-    with pytest.raises(CheckpointError, match=r"input_size is \[1, 32\], expected \[channels, height, width\]"):
-        save(path, module, input_size=(1, 32))
-    with torch.no_grad():
-        next(module.parameters()).fill_(float("inf"))
-    with pytest.raises(NonFiniteWeightsError):
-        save(path, module)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("name", "shown"), [("a.safetensors", "'.safetensors'"), ("a", "'no suffix'")])
-def test_saving_under_a_misleading_suffix(tmp_path, name, shown):
-    with pytest.raises(CheckpointError) as caught:
-        save(tmp_path / name, trained())
-    assert str(caught.value) == f"{tmp_path / name}: a checkpoint is saved as .pt or .pth, not as {shown}"
-
-
-def test_saving_where_nothing_can_be_written(tmp_path):
-    path = tmp_path / "absent" / "a.pt"
-    with pytest.raises(CheckpointError) as caught:
-        save(path, trained())
-    assert str(caught.value) == (
-        f"{path}: cannot be written (No such file or directory); check the folder and its permissions"
-    )
-
-
-def test_a_full_disk_leaves_the_older_file(tmp_path, monkeypatch):
-    path = tmp_path / "a.pt"
-    save(path, trained())
-    before = path.read_bytes()
-
-    def full(_: object, stream: Any) -> None:
-        stream.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left on device\)"):
-        save(path, trained())
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]

@@ -1,5 +1,7 @@
 """EfficientNet: depth deepens stage by stage, CondConv follows the last three stages, padding as in TensorFlow."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from condmix.models.inverted_residual_network import InvertedResidualNetwork
 from condmix.models.padding import Conv2dSame
 
 
+@cache
 def built(**choices: object) -> InvertedResidualNetwork:
     with torch.device("meta"):
         return efficientnet(EfficientNetSettings(**choices))  # type: ignore[arg-type]

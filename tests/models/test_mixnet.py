@@ -1,5 +1,7 @@
 """MixNet: the block tables, widened and deepened, with their groups, activations and squeeze-excite."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from condmix.models.mixnet import MixNetSettings, mixnet
 from condmix.models.padding import Conv2dSame
 
 
+@cache
 def built(**choices: object) -> InvertedResidualNetwork:
     with torch.device("meta"):
         return mixnet(MixNetSettings(**choices))  # type: ignore[arg-type]

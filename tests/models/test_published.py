@@ -1,5 +1,6 @@
 """Published costs beside counted ones: where they agree, by how much they differ, and that the page says so."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,15 @@ DIFFERENCE_PERCENT = {
 }
 
 
+@cache
+def compared(name: str) -> CountComparison:
+    return compare(name)
+
+
 @pytest.fixture(scope="module")
 def comparisons() -> dict[str, CountComparison]:
-    return {name: compare(name) for name in zoo.names()}
+    """All of the zoo: counting takes three seconds."""
+    return {name: compared(name) for name in zoo.names()}
 
 
 def test_every_published_network_is_in_the_zoo() -> None:
@@ -39,6 +46,7 @@ def test_every_published_network_is_in_the_zoo() -> None:
     assert set(PUBLISHED) <= set(zoo.names())
 
 
+@pytest.mark.slow
 def test_counts_differ_from_the_published_ones_by_what_the_page_explains(
     comparisons: dict[str, CountComparison],
 ) -> None:
@@ -49,10 +57,11 @@ def test_counts_differ_from_the_published_ones_by_what_the_page_explains(
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "mnasnet_a1"])
-def test_counts_that_agree_to_the_published_digit(name: str, comparisons: dict[str, CountComparison]) -> None:
-    assert round(comparisons[name].multiply_adds_millions) == PUBLISHED[name].multiply_adds_millions
+def test_counts_that_agree_to_the_published_digit(name: str) -> None:
+    assert round(compared(name).multiply_adds_millions) == PUBLISHED[name].multiply_adds_millions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mixed", "static"),
     [
@@ -72,6 +81,7 @@ def test_what_condconv_adds_is_what_is_published(
     assert added == pytest.approx(published_added, abs=1.0)
 
 
+@pytest.mark.slow
 def test_parameters_agree_with_every_published_digit(comparisons: dict[str, CountComparison]) -> None:
     compared = 0
     for name, figures in PUBLISHED.items():
@@ -81,6 +91,7 @@ def test_parameters_agree_with_every_published_digit(comparisons: dict[str, Coun
     assert compared == 7
 
 
+@pytest.mark.slow
 def test_the_page_has_the_table_as_counted(comparisons: dict[str, CountComparison]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     rows = ["| " + " | ".join(published.cells(each)) + " |" for each in comparisons.values()]
@@ -88,8 +99,8 @@ def test_the_page_has_the_table_as_counted(comparisons: dict[str, CountCompariso
     assert [row for row in rows if row not in text] == []
 
 
-def test_a_row_has_a_cell_for_every_heading(comparisons: dict[str, CountComparison]) -> None:
-    assert published.cells(comparisons["mixnet_s"]) == (
+def test_a_row_has_a_cell_for_every_heading() -> None:
+    assert published.cells(compared("mixnet_s")) == (
         "mixnet_s",
         "3 x 224 x 224",
         "4 134 606",
@@ -98,4 +109,4 @@ def test_a_row_has_a_cell_for_every_heading(comparisons: dict[str, CountComparis
         "256",
         "-6.6 %",
     )
-    assert published.cells(comparisons["mixnet_xl"])[-2:] == ("", "")
+    assert published.cells(compared("mixnet_xl"))[-2:] == ("", "")

@@ -22,6 +22,7 @@ print("fine")
 """
 
 
+@pytest.mark.slow
 def test_torchvision_imports_in_a_fresh_interpreter():
     done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)

@@ -11,6 +11,7 @@ from condmix.models import zoo
 from condmix.models.condconv import CondConv2d
 from condmix.models.errors import ModelError, SettingsError, UnknownArchitectureError
 from condmix.models.mixconv import MixConv2d, MixPointwise2d
+from tests.models.zoo_names import ONE_OF_EACH_FAMILY, quick_for, weightless
 
 MIXED_LAYERS = (CondConv2d, MixConv2d, MixPointwise2d)
 TWO_KINDS = tuple(name for name in zoo.names() if zoo.describe(name).settings.kernels != "static")  # type: ignore[attr-defined]
@@ -40,13 +41,13 @@ def test_the_comparison_of_neighbours_can_fail() -> None:
 
 @pytest.mark.parametrize("name", TWO_KINDS)
 def test_each_network_has_a_static_twin(name: str) -> None:
-    with torch.device("meta"):
-        network, twin = zoo.build(name), zoo.build(name, {"kernels": "static"})
-        assert any(isinstance(layer, MIXED_LAYERS) for layer in network.modules())
-        assert not any(isinstance(layer, MIXED_LAYERS) for layer in twin.modules())
-        assert sum(parameter.numel() for parameter in twin.parameters()) > 0
-        channels, _, _ = zoo.describe(name).input_size
-        assert twin.eval()(torch.zeros(1, channels, 32, 32)).shape == (1, zoo.describe(name).num_classes)
+    network, twin = weightless(name), weightless(name, kernels="static")
+    assert any(isinstance(layer, MIXED_LAYERS) for layer in network.modules())
+    assert not any(isinstance(layer, MIXED_LAYERS) for layer in twin.modules())
+    assert sum(parameter.numel() for parameter in twin.parameters()) > 0
+    channels, _, _ = zoo.describe(name).input_size
+    image = torch.zeros(1, channels, 32, 32, device="meta")
+    assert twin(image).shape == (1, zoo.describe(name).num_classes)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +67,15 @@ def test_the_twin_by_setting_is_the_twin_by_name(named: str, name: str) -> None:
     def shapes(network: nn.Module) -> dict[str, torch.Size]:
         return {path: tensor.shape for path, tensor in network.state_dict().items()}
 
-    with torch.device("meta"):
-        assert shapes(zoo.build(named)) == shapes(zoo.build(name, {"kernels": "static"}))
+    assert shapes(weightless(named)) == shapes(weightless(name, kernels="static"))
+
+
+def test_the_names_tried_quickly_stand_for_every_family() -> None:
+    assert {zoo.describe(name).family for name in ONE_OF_EACH_FAMILY} == {
+        zoo.describe(name).family for name in zoo.names()
+    }
+    with pytest.raises(ValueError, match=r"never tried, neither quickly nor slowly: \['mixnet_xs'\]"):
+        quick_for(["mixnet_s", "mixnet_xs"])
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest() -> None:

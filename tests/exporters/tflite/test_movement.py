@@ -10,32 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condmix.exporters.errors import NotExportableError
 from condmix.runtime.delegate_coverage import coverage
 from tests.exporters.conv_cases import exact_rule
 from tests.exporters.sketch import Sketch
-from tests.exporters.tflite.running import assert_as_in_onnx, counted, open_file, operator_names, options_of, written
-
-EQUAL = (3, 3, 3, 3)
-"""All lengths alike: no shape gives away a mistaken axis."""
-UNEQUAL = (2, 3, 4, 5)
-SHAPES = st.sampled_from([EQUAL, UNEQUAL, (1, 3, 4, 4), (1, 6, 1, 1), (2, 1, 4, 5), (1, 4, 1, 5)])
-
-
-def ramp(shape: tuple[int, ...]) -> np.ndarray:
-    """Every element another number."""
-    return np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
-
-
-def check(sketch: Sketch, shape: tuple[int, ...], output: str = "y") -> bytes:
-    return assert_as_in_onnx(sketch.model(output), {"x": ramp(shape)})
-
-
-def refused(sketch: Sketch, output: str = "y") -> str:
-    with pytest.raises(NotExportableError) as refusal:
-        written(sketch.model(output))
-    (problem,) = refusal.value.problems
-    return problem
+from tests.exporters.tflite.movement_checks import EQUAL, SHAPES, UNEQUAL, check, ramp, refused
+from tests.exporters.tflite.running import counted, open_file, operator_names, options_of
 
 
 def moved(sketch: Sketch, x: str, output: str, step: tuple[str, object]) -> None:
@@ -155,104 +134,6 @@ def test_a_concatenation_with_constants(shape: tuple[int, ...]) -> None:
     sketch.node("Concat", ["total", sketch.constant("one", np.full(single, 7.0, dtype=np.float32))], "y", axis=1)
     check(sketch, shape)
     check(sketch, shape, "a")
-
-
-@st.composite
-def boxes(draw: st.DrawFn) -> tuple[tuple[int, ...], dict[str, list[int]]]:
-    shape = draw(SHAPES)
-    axes = draw(st.permutations(range(len(shape))))[: draw(st.integers(1, 4))]
-    box: dict[str, list[int]] = {"starts": [], "ends": [], "axes": [], "steps": []}
-    for axis in axes:
-        start = draw(st.integers(0, shape[axis] - 1))
-        end = draw(st.one_of(st.integers(start + 1, shape[axis]), st.just(2**63 - 1)))
-        box["starts"].append(start - draw(st.sampled_from([0, shape[axis]])))
-        box["ends"].append(end)
-        box["axes"].append(axis - draw(st.sampled_from([0, 4])))
-        box["steps"].append(draw(st.sampled_from([1, 1, 2, 3])))
-    return shape, box
-
-
-@exact_rule
-@given(case=boxes())
-def test_slices(case: tuple[tuple[int, ...], dict[str, list[int]]]) -> None:
-    shape, box = case
-    sketch = Sketch()
-    names = [sketch.constant(name, numbers) for name, numbers in box.items()]
-    sketch.node("Slice", [sketch.input("x", shape), *names], "s")
-    sketch.node("Neg", ["s"], "y")
-    kinds = counted(check(sketch, shape))
-    assert (kinds["STRIDED_SLICE"] > 0) == any(step > 1 for step in box["steps"])
-
-
-def test_a_slice_without_axes_but_with_steps() -> None:
-    sketch = Sketch()
-    bounds = [sketch.constant("starts", [0, 1, 0, 2]), sketch.constant("ends", [2, 3, 3, 3])]
-    steps = sketch.constant("steps", [1, 1, 2, 1])
-    sketch.node("Slice", [sketch.input("x", UNEQUAL), *bounds, "", steps], "y")
-    content = check(sketch, UNEQUAL)
-    assert vars(options_of(content, "STRIDED_SLICE")) == {
-        "beginMask": 0, "endMask": 0, "ellipsisMask": 0, "newAxisMask": 0, "shrinkAxisMask": 0, "offset": False,
-    }  # fmt: skip
-
-
-def test_a_slice_that_runs_backwards_is_refused() -> None:
-    sketch = Sketch()
-    names = [sketch.constant(name, [number]) for name, number in zip("abcd", (-1, -9, 1, -1), strict=True)]
-    sketch.node("Slice", [sketch.input("x", (2, 5)), *names], "y", module="m")
-    assert refused(sketch) == "m: Slice 'node_y': its bounds are computed or it runs backwards"
-
-
-@exact_rule
-@given(shape=SHAPES, axis=st.integers(-4, 3), parts=st.integers(2, 3))
-def test_splits(shape: tuple[int, ...], axis: int, parts: int) -> None:
-    length = 7 if shape is EQUAL else 6
-    shape = tuple(length if index == axis % 4 else own for index, own in enumerate(shape))
-    sizes = [1, length - 1] if parts == 2 else [2, 1, length - 3]
-    sketch = Sketch()
-    names = [f"p{index}" for index in range(parts)]
-    sketch.node("Split", [sketch.input("x", shape), sketch.constant("sizes", sizes)], names, axis=axis)
-    outputs = [sketch.node("Neg", [name], f"y{name}") for name in names]
-    content = assert_as_in_onnx(sketch.model(*outputs), {"x": ramp(shape)})
-    assert counted(content)["SLICE"] == parts
-    assert coverage(open_file(content)).complete
-
-
-@exact_rule
-@given(shape=SHAPES, axis=st.integers(-4, 3), vector=st.booleans(), last=st.booleans())
-def test_a_gather_of_one(shape: tuple[int, ...], axis: int, vector: bool, last: bool) -> None:
-    index = -1 if last else 0
-    sketch = Sketch()
-    indices = sketch.constant("i", np.asarray([index] if vector else index))
-    sketch.node("Gather", [sketch.input("x", shape), indices], "g", axis=axis)
-    sketch.node("Neg", ["g"], "y")
-    content = check(sketch, shape)
-    assert not vector or counted(content)["TRANSPOSE"] == 0
-
-
-def test_a_gather_from_five_axes_gives_an_image() -> None:
-    sketch = Sketch()
-    sketch.node("Gather", [sketch.input("x", (2, 3, 3, 3, 3)), sketch.constant("i", np.asarray(1))], "g", axis=0)
-    sketch.node("Neg", ["g"], "y")
-    check(sketch, (2, 3, 3, 3, 3))
-
-
-def test_a_gather_of_several_is_refused() -> None:
-    sketch = Sketch()
-    sketch.node("Gather", [sketch.input("x", (2, 5)), sketch.constant("i", [0, 1])], "y", module="m")
-    assert refused(sketch) == "m: Gather 'node_y': its indices are computed, or there are several"
-
-
-def test_a_gather_by_coordinates() -> None:
-    sketch = Sketch()
-    sketch.node("GatherND", [sketch.input("x", (3, 4)), sketch.constant("i", np.asarray([[2, 1], [0, 3]]))], "y")
-    check(sketch, (3, 4))
-
-
-def test_a_gather_by_coordinates_from_an_image_is_refused() -> None:
-    sketch = Sketch()
-    sketch.node("GatherND", [sketch.input("x", EQUAL), sketch.constant("i", np.asarray([[2, 1]]))], "y", module="m")
-    reason = "it gathers an image, from an image or within a batch"
-    assert refused(sketch) == f"m: GatherND 'node_y': {reason}"
 
 
 @pytest.mark.parametrize(
