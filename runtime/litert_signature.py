@@ -22,6 +22,11 @@ class TensorDetails(TypedDict):
     index: int
     shape: np.ndarray[Any, np.dtype[np.int32]]
     dtype: type[np.generic]
+
+
+class ScaledTensorDetails(TensorDetails):
+    """The same with how its integers are real numbers."""
+
     quantization: tuple[float, int]
     """Scale and zero point; a scale of 0 where there is none for the whole tensor."""
 

@@ -72,9 +72,10 @@ class MeaningCheck:
         """One line for a summary."""
         if self.nonfinite_count:
             return f"{self.way}: {self.nonfinite_count} values of '{self.output}' are not finite"
+        worst, limit, own = map(_shown, (self.worst_steps, self.limit_steps, self.own_steps))
         return (
-            f"{self.way}: off by up to {_shown(self.worst_steps)} steps of '{self.output}', limit {_shown(self.limit_steps)} "
-            f"(a few pixels rounded differently: {_shown(self.own_steps)})"
+            f"{self.way}: off by up to {worst} steps of '{self.output}', limit {limit} "
+            f"(a few pixels rounded differently: {own})"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -12,7 +12,9 @@ from condmix.exporters.verify.tapping import with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 
-def routing_of(proto: onnx.ModelProto, routing_values: Sequence[str], images_nchw: np.ndarray) -> dict[str, np.ndarray]:
+def routing_of(
+    proto: onnx.ModelProto, routing_values: Sequence[str], images_nchw: Iterable[np.ndarray]
+) -> dict[str, np.ndarray]:
     """Every block's routing for every image, (images, experts) by value name, from the captured graph."""
     if not routing_values:
         return {}

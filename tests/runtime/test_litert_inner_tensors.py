@@ -80,3 +80,29 @@ def test_the_nodes_are_the_operators_and_the_parts_of_the_delegate():
     assert delegated.nodes()[:2] == plain.nodes()
     assert [node.is_delegate for node in delegated.nodes()] == [False, False, True]
     assert (plain.uses_delegate, delegated.uses_delegate) == (False, True)
+
+
+def test_integers_are_told_with_their_scale_and_brought_back_to_real_numbers():
+    model = build_tflite(
+        {"x": ((1, 4), "float32"), "q": ((1, 4), "int8"), "y": ((1, 4), "int8")},
+        [
+            Operator(name="QUANTIZE", inputs=["x"], outputs=["q"], options=schema.QuantizeOptionsT()),
+            Operator(name="RESHAPE", inputs=["q"], outputs=["y"], options=_shape(1, 4)),
+        ],
+        inputs=["x"],
+        outputs=["y"],
+        scales={"q": (0.5, -3), "y": (0.5, -3)},
+    )
+    session = BACKEND.open(model, threads=1, delegate=False, preserve_all_tensors=True)
+    assert session.end_scales() == {"y": (0.5, -3)}
+    session.run({"x": np.array([[0.0, 1.0, -2.0, 0.6]], np.float32)})
+    np.testing.assert_array_equal(session.tensor("q"), np.array([[-3, -1, -7, -2]], np.int8))
+    np.testing.assert_array_equal(session.real("q"), [[0.0, 1.0, -2.0, 0.5]])
+    assert session.real("x").dtype == np.float64
+    np.testing.assert_allclose(session.real("x"), [[0.0, 1.0, -2.0, 0.6]], rtol=1e-6)
+
+
+def _shape(*lengths: int) -> schema.ReshapeOptionsT:
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(lengths)
+    return options
