@@ -29,14 +29,18 @@ class DemoExport:
     batch: int | None
     formats: tuple[str, ...]
     stem: str
+    int8: bool
+    """Whether it is made once more in int8."""
 
 
 EXPORTS = (
-    DemoExport(architecture="condconv_digits", batch=1, formats=FORMATS, stem="condconv_digits"),
-    DemoExport(architecture="condconv_digits", batch=None, formats=(ONNX,), stem="condconv_digits_any_batch"),
-    DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits"),
+    DemoExport(architecture="condconv_digits", batch=1, formats=FORMATS, stem="condconv_digits", int8=True),
+    DemoExport(
+        architecture="condconv_digits", batch=None, formats=(ONNX,), stem="condconv_digits_any_batch", int8=False
+    ),
+    DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits", int8=True),
 )
-COLUMNS = ("network", "batch", "accuracy", "file's own", "file", "size", "parity", "PyTorch ms", "file ms", "ratio")
+COLUMNS = ("network", "batch", "accuracy", "file's own", "file", "size", "proof", "PyTorch ms", "file ms", "ratio")
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +66,18 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
 
     Raises what training and exporting raise.
     """
-    from condmix.deploy.demo_steps import DemoRow, export_trained, measure_files, train_for_demo
+    from condmix.deploy.demo_steps import (
+        DemoRow,
+        export_trained,
+        export_trained_int8,
+        float_files,
+        int8_files,
+        measure_files,
+        save_digits,
+        train_for_demo,
+    )
+    from condmix.deploy.int8.summary import failure_text as int8_failure_text
+    from condmix.deploy.int8.summary import summarise as summarise_int8
     from condmix.deploy.summary import failure_text, summarise
 
     click.echo(f"Two small networks, real handwritten digits; everything goes to {folder}\n")
@@ -76,6 +91,7 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
             f"{architecture}: {result.held_out_accuracy:.2%} of {result.held_out_count} held-out digits right, "
             f"trained in {result.seconds:.0f} s -> {path}\n"
         )
+    calibration, labelled = save_digits(folder)
     rows: list[DemoRow] = []
     for item in EXPORTS:
         with stage_progress(quiet=False) as report_progress:
@@ -85,9 +101,24 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
         if not outcome.passed:
             click.echo(f"condmix: {failure_text(outcome)}", err=True)
             return ExitCode.PARITY
-        rows.extend(measure_files(trained[item.architecture], outcome))
+        files = float_files(outcome)
+        if item.int8:
+            with stage_progress(quiet=False) as report_progress:
+                target = folder / f"{item.stem}_int8.{item.formats[0]}"
+                rounded = export_trained_int8(weights, target, item.formats, calibration, labelled, report_progress)
+            print_summary(summarise_int8(rounded) + "\n")
+            if not rounded.passed:
+                click.echo(f"condmix: {int8_failure_text(rounded)}", err=True)
+                return ExitCode.ACCURACY if rounded.shared.passed else ExitCode.PARITY
+            files += int8_files(rounded)
+        rows.extend(measure_files(trained[item.architecture], outcome.network.module, item.batch, files))
     console(sys.stdout).print(plain_table(COLUMNS, [row.cells() for row in rows], right=COLUMNS[7:]))
-    click.echo("accuracy: of PyTorch and of the file itself, on held-out digits; parity: share of the largest output.")
+    click.echo(
+        "accuracy: of PyTorch and of the file itself, on held-out digits. proof: the largest error as a share of the"
+    )
+    click.echo(
+        "largest output; of int8, whose numbers are rounded on purpose, signal over noise against the float network."
+    )
     click.echo(
         "ms: median of one image on one thread, PyTorch and the files (.onnx in ONNX Runtime, .tflite in LiteRT)"
     )

@@ -56,8 +56,6 @@ def make_ready(
             ranges=ranges,
             options=plan.onnx,
             metadata=metadata,
-            method=method,
-            percentile=percentile,
         )
     else:
         assert plan.tflite is not None

@@ -11,13 +11,12 @@ import numpy as np
 from condmix.deploy.format_choices import ONNX
 from condmix.deploy.int8.candidate import Candidate, as_run
 from condmix.exporters.build import Prepared
-from condmix.exporters.quantize.calibrate import routing_names, select_all
+from condmix.exporters.quantize.calibrate import routing_names
 from condmix.exporters.quantize.improve.improve import restored
-from condmix.exporters.quantize.observe import observe
-from condmix.exporters.quantize.onnx.build import build_int8, float_file, values_to_observe
+from condmix.exporters.quantize.onnx.build import build_int8
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Build, Int8Layer
-from condmix.exporters.quantize.parameters import Grid
+from condmix.exporters.quantize.parameters import INT8_SYMMETRIC, Grid
 from condmix.exporters.quantize.ranges import Range, Ranges
 from condmix.exporters.verify.rounded import Run
 from condmix.exporters.verify.tapping import value_names, with_outputs
@@ -34,8 +33,6 @@ class OnnxMaker:
     ranges: Ranges | None
     options: OnnxInt8Options
     metadata: Mapping[str, str]
-    method: str
-    percentile: float
     original: Prepared | None = None
     """The network before its weights were improved for rounding; None where they were not."""
 
@@ -46,7 +43,7 @@ class OnnxMaker:
     @property
     def weight_grid(self) -> Grid:
         """What weights are rounded to."""
-        return self.options.dense_grid
+        return INT8_SYMMETRIC
 
     @cached_property
     def layer_paths(self) -> tuple[str, ...]:
@@ -62,19 +59,9 @@ class OnnxMaker:
         return self._build(self.prepared, self.options, lambda _stage: None).layers
 
     def observe(self, images: Iterable[np.ndarray], report_progress: Callable[[str], None]) -> Mapping[str, Range]:
-        names = values_to_observe(self.prepared, self.options)
-        if not names:
-            return {}
-        content = with_outputs(float_file(self.prepared, self.options), names).SerializeToString()
-        session = OnnxRuntimeBackend().open(content, threads=2)
-        feed = session.signature.inputs[0].name
-
-        def run(image_chw: np.ndarray) -> Mapping[str, np.ndarray]:
-            found = session.run({feed: image_chw[None]})
-            return {name: found[name] for name in names}
-
-        seen = observe(run, images, lambda done: report_progress(f"observe ONNX values ({done})"))
-        return select_all(seen, self.method, percentile=self.percentile)
+        """Nothing: every value of the ONNX form is a value of the graph, or a part of one."""
+        del images, report_progress
+        return {}
 
     def make(self, float_layers: frozenset[str], report_progress: Callable[[str], None]) -> Candidate:
         options = replace(self.options, float_layers=self.options.float_layers | float_layers)

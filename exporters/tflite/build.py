@@ -57,9 +57,9 @@ def build_tflite_prepared(
     """The same from a prepared graph, which is left as it was."""
     report_progress("write TFLite")
     model = prepared.model.clone()
-    layers = _layer_records(model, options)
+    layers = form_records(model, options)
     generalise(model, BatchAxis(size=options.batch))
-    _refuse_oversize(model)
+    refuse_oversize(model)
     # Under --precision float16 the banks are halved with all other weights.
     bank = "float32" if options.bank == options.precision else options.bank
     lowered = _lowered(model, options, metadata, bank)
@@ -87,7 +87,8 @@ def _lowered(model: ir.Model, options: TfliteOptions, metadata: Mapping[str, str
     )
 
 
-def _refuse_oversize(model: ir.Model) -> None:
+def refuse_oversize(model: ir.Model) -> None:
+    """Raises NotExportableError for a graph whose float32 weights no file can hold."""
     stored = sum(
         value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value is not None
     )
@@ -97,7 +98,8 @@ def _refuse_oversize(model: ir.Model) -> None:
         raise NotExportableError(summary, ("use fewer experts or a narrower network, or export ONNX",))
 
 
-def _layer_records(model: ir.Model, options: TfliteOptions) -> tuple[LayerRecord, ...]:
+def form_records(model: ir.Model, options: TfliteOptions) -> tuple[LayerRecord, ...]:
+    """The form that each CondConv and MixConv of a named graph gets, and why."""
     records: list[LayerRecord] = []
     for node in model.graph:
         if is_condconv(node):

@@ -21,7 +21,10 @@ HYBRID_VERSION = 9
 def condconv(
     emitter: Emitter, x: Tensor, routing: Tensor, layer: CondConvLayer, *, form: str = "auto", bank: str = "float32"
 ) -> Tensor:
-    """The layer's output (batch, height, width, out). `bank` is float32, float16 or int8."""
+    """The layer's output (batch, height, width, out).
+
+    `bank` is float32, float16, int8, or normalised: float32, but scaled as int8 banks are.
+    """
     if form == "experts":
         return _experts(emitter, x, routing, layer)
     if layer.is_depthwise:
@@ -47,7 +50,7 @@ def mix(emitter: Emitter, routing: Tensor, experts_ek: np.ndarray, bank: str, ro
 
 def _norms(layer: CondConvLayer, bank: str) -> np.ndarray | None:
     """Per output channel the largest element of any expert: divided out, one int8 scale serves the whole bank."""
-    if bank != "int8":
+    if bank not in ("int8", "normalised"):
         return None
     largest = np.abs(layer.experts_eoihw).max(axis=(0, 2, 3, 4))
     return np.where(largest > 0, largest, 1.0)

@@ -41,11 +41,12 @@ def to_nhwc(array: np.ndarray) -> np.ndarray:
 
 
 class Emitter:
-    """Collects one subgraph. `path` is the module whose operators are being written."""
+    """Collects one subgraph. `path` and `source` say whose operators are being written: module and graph node."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.path = ""
+        self.source = ""
         self._values: dict[ir.Value, Tensor] = {}
         self._names: set[str] = set()
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
@@ -127,6 +128,8 @@ class Emitter:
                 options_type=options_type,
                 options=tuple(Option(slot=slot, kind=kind, value=value) for slot, (kind, value) in fields.items()),
                 version=version,
+                path=self.path,
+                source=self.source,
             )
         )
         return output

@@ -63,7 +63,7 @@ def lower_graph(
     for node in model.graph:
         if node in skipped:
             continue
-        emitter.path = module_path(node)
+        emitter.path, emitter.source = module_path(node), str(node.outputs[0].name)
         activation, carrier = _fused_activation(node)
         if node in gelus:
             _gelu(emitter, node, gelus[node])
@@ -80,7 +80,7 @@ def lower_graph(
     if problems:
         summary = "these operators have no TFLite form here; change the network at these places, or export ONNX:"
         raise NotExportableError(summary, tuple(problems))
-    emitter.path = ""
+    emitter.path = emitter.source = ""
     outputs = tuple(_output(emitter, value) for value in model.graph.outputs)
     lowered = TfliteModel(
         description=description,

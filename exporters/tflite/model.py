@@ -15,6 +15,7 @@ DTYPE_OF_TYPE: dict[TensorType, type[np.generic]] = {
     TensorType.INT32: np.int32,
     TensorType.INT64: np.int64,
     TensorType.INT8: np.int8,
+    TensorType.INT16: np.int16,
     TensorType.BOOL: np.bool_,
 }
 TYPE_OF_DTYPE = {np.dtype(dtype): type_ for type_, dtype in DTYPE_OF_TYPE.items()}
@@ -22,10 +23,25 @@ TYPE_OF_DTYPE = {np.dtype(dtype): type_ for type_, dtype in DTYPE_OF_TYPE.items(
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """real = scale * (stored - zero_point), one pair for the tensor."""
+    """real = scale * (stored - zero_point): one scale for the tensor, or one for each slice along `axis`."""
 
-    scale: float
+    scale: float | tuple[float, ...]
     zero_point: int = 0
+    axis: int = 0
+    """Of the slices; means nothing where there is one scale."""
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """All of them."""
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,)
+
+    @property
+    def single_scale(self) -> float:
+        """The one scale of the tensor. Raises ValueError where slices have their own."""
+        if isinstance(self.scale, tuple):
+            message = f"a tensor with {len(self.scale)} scales has no single one"
+            raise ValueError(message)
+        return self.scale
 
 
 @dataclass(kw_only=True, eq=False)
@@ -59,6 +75,10 @@ class Operation:
     options_type: OptionsUnion
     options: tuple[Option, ...] = ()
     version: int = 1
+    path: str = ""
+    """The module it comes from."""
+    source: str = ""
+    """The node of the graph it comes from, by the name of that node's first result; empty for what belongs to none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ class TensorType(enum.IntEnum):
     INT32 = 2
     INT64 = 4
     BOOL = 6
+    INT16 = 7
     INT8 = 9
 
 
@@ -70,6 +71,7 @@ class Operator(enum.IntEnum):
     ABS = 101
     SPLIT_V = 102
     ELU = 111
+    QUANTIZE = 114
     HARD_SWISH = 117
     BATCH_MATMUL = 126
     BROADCAST_TO = 130
@@ -129,6 +131,7 @@ class OptionsUnion(enum.IntEnum):
     ABS = 78
     SPLIT_V = 79
     GATHER_ND = 83
+    QUANTIZE = 89
     HARD_SWISH = 91
     BATCH_MATMUL = 101
     BROADCAST_TO = 104

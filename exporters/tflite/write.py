@@ -6,12 +6,12 @@ for numpy vectors does not do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 
-from condmix.exporters.tflite.model import Operation, Option, Tensor, TfliteModel
+from condmix.exporters.tflite.model import Operation, Option, Quantization, Tensor, TfliteModel
 from condmix.exporters.tflite.schema import FILE_IDENTIFIER, SCHEMA_VERSION, Operator, OptionsUnion
 
 ALIGNMENT = 16
@@ -43,7 +43,7 @@ def write_model(model: TfliteModel) -> bytes:
     subgraph = _table(
         builder,
         [
-            _offset(0, _offsets(builder, [_tensor(builder, item, buffer_of.get(id(item), 0)) for item in tensors])),
+            _offset(0, _tensors(builder, tensors, buffer_of)),
             _offset(1, _int32s(builder, [index[id(item)] for item in model.inputs])),
             _offset(2, _int32s(builder, [index[id(item)] for item in model.outputs])),
             _offset(3, _offsets(builder, [_operation(builder, item, index, codes) for item in model.operations])),
@@ -130,7 +130,12 @@ def _buffer(builder: flatbuffers.Builder, data: np.ndarray | None) -> int:
     return _table(builder, [_offset(0, builder.EndVector())])
 
 
-def _tensor(builder: flatbuffers.Builder, tensor: Tensor, buffer: int) -> int:
+def _tensors(builder: flatbuffers.Builder, tensors: Sequence[Tensor], buffer_of: Mapping[int, int]) -> int:
+    zero_points: dict[tuple[int, int], int] = {}
+    return _offsets(builder, [_tensor(builder, item, buffer_of.get(id(item), 0), zero_points) for item in tensors])
+
+
+def _tensor(builder: flatbuffers.Builder, tensor: Tensor, buffer: int, zero_points: dict[tuple[int, int], int]) -> int:
     slots = [
         _offset(0, _int32s(builder, tensor.shape)),
         (1, lambda b, slot: b.PrependInt8Slot(slot, int(tensor.type), 0)),
@@ -138,10 +143,23 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, buffer: int) -> int:
         _offset(3, builder.CreateString(tensor.name)),
     ]
     if tensor.quantization is not None:
-        scale = builder.CreateNumpyVector(np.asarray([tensor.quantization.scale], dtype=np.float32))
-        zero_point = builder.CreateNumpyVector(np.asarray([tensor.quantization.zero_point], dtype=np.int64))
-        slots.append(_offset(4, _table(builder, [_offset(2, scale), _offset(3, zero_point)])))
+        slots.append(_offset(4, _quantization(builder, tensor.quantization, zero_points)))
     slots.append((8, lambda b, slot: b.PrependBoolSlot(slot, True, False)))
+    return _table(builder, slots)
+
+
+def _quantization(
+    builder: flatbuffers.Builder, quantization: Quantization, zero_points: dict[tuple[int, int], int]
+) -> int:
+    scales = np.asarray(quantization.scales, dtype=np.float32)
+    key = (len(scales), quantization.zero_point)
+    if key not in zero_points:
+        # Eight bytes a channel, nearly always zeros: equal ones are written once, and every tensor points there.
+        zero_points[key] = builder.CreateNumpyVector(np.full(scales.shape, quantization.zero_point, dtype=np.int64))
+    scale = builder.CreateNumpyVector(scales)
+    axis = quantization.axis if len(scales) > 1 else 0
+    slots = [_offset(2, scale), _offset(3, zero_points[key])]
+    slots.append((6, lambda b, slot: b.PrependInt32Slot(slot, axis, 0)))
     return _table(builder, slots)
 
 

@@ -19,20 +19,23 @@ from tests.deploy.conftest import files_in
 def test_it_trains_exports_verifies_measures_and_sums_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits")
+    one = DemoExport(architecture="mixnet_digits", batch=1, formats=FORMATS, stem="mixnet_digits", int8=True)
     monkeypatch.setattr(demo, "EXPORTS", (one,))
     monkeypatch.setattr(
         demo_steps, "LATENCY", LatencySettings(warmup_runs=1, minimum_runs=20, minimum_seconds=0.0, block=1, seed=0)
     )
     assert demo.run(tmp_path, epochs=1) == 0
     written = {f"mixnet_digits.{suffix}" for suffix in ("pt", "onnx", "tflite", "condmix.json")}
-    assert files_in(tmp_path) == written
+    written |= {f"mixnet_digits_int8.{suffix}" for suffix in ("onnx", "tflite", "condmix.json", "ranges.json")}
+    assert files_in(tmp_path) == written | {"digits-train.npy", "digits-held-out.npz"}
     out = capsys.readouterr().out
-    named = r"^mixnet_digits +1 +(\d+\.\d\d)% +(\d+\.\d\d)% +mixnet_digits\.(\w+)"
-    rows = re.findall(rf"{named} +[\d.]+ kB +max\|d\| \S+ +[\d.]+ +[\d.]+ ", out, flags=re.MULTILINE)
-    assert [row[2] for row in rows] == ["onnx", "tflite"]
+    named = r"^mixnet_digits +1 +(\d+\.\d\d)% +(\d+\.\d\d)% +mixnet_digits(\S+)"
+    proof = r"(?:max\|d\| \S+|SQNR \S+ dB)"
+    rows = re.findall(rf"{named} +[\d.]+ kB +{proof} +[\d.]+ +[\d.]+ ", out, flags=re.MULTILINE)
+    assert [row[2] for row in rows] == [".onnx", ".tflite", "_int8.onnx", "_int8.tflite"]
     # Of 360 digits one more or less may change sides by rounding alone.
-    assert all(abs(float(row[0]) - float(row[1])) < 100 / 360 + 0.01 for row in rows)
+    assert all(abs(float(row[0]) - float(row[1])) < 100 / 360 + 0.01 for row in rows[:2])
+    assert all(float(row[0]) - float(row[1]) < 1.01 for row in rows[2:])
     assert f"Everything lies in {tmp_path}" in out
 
 

@@ -19,6 +19,7 @@ from tests.exporters.tflite.running import (
     assert_file_gives,
     counted,
     open_file,
+    operator_names,
     options_of,
     read_back,
     results,
@@ -123,6 +124,21 @@ def test_one_scale_serves_channels_of_very_different_size() -> None:
     for channel in range(case.conv.out_channels):
         error = np.abs(actual[0, channel] - expected[0, channel]).max()
         assert error < INT8_LIMIT * np.abs(expected[0, channel]).max()
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_a_normalised_bank_is_scaled_as_an_int8_one_and_exact(group: int) -> None:
+    case = condconv_case(images=1, group=group)
+    assert_file_gives(filed(case, bank="normalised"), case.feeds, {"y": case.expected()})
+    model = read_back(filed(case, bank="normalised"))
+    numbers = [
+        np.frombuffer(bytes(model.buffers[tensor.buffer].data), dtype=np.float32)
+        for tensor in model.subgraphs[0].tensors
+        if tensor.type == 0 and model.buffers[tensor.buffer].data is not None
+    ]
+    (bank,) = (array for array in numbers if array.size == case.experts_eoihw.size)
+    assert np.abs(bank).max() == pytest.approx(1.0)
+    assert operator_names(filed(case, bank="normalised")) == operator_names(filed(case, bank="int8"))
 
 
 def test_experts_of_zeros_are_stored_as_such() -> None:

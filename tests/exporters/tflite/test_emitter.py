@@ -47,6 +47,16 @@ def test_names_carry_the_module_and_are_unique() -> None:
     assert emitter.tensor_names() == {"relu_1": "blocks.0:relu_1", "logits": "logits"}
 
 
+def test_operations_know_their_module_and_their_node() -> None:
+    emitter = Emitter()
+    emitter.path, emitter.source = "blocks.0", "getitem_3"
+    x = given(1, 4)
+    emitter.reshape(x, (2, 2))
+    emitter.path = emitter.source = ""
+    emitter.reshape(x, (4, 1))
+    assert [(item.path, item.source) for item in emitter.operations] == [("blocks.0", "getitem_3"), ("", "")]
+
+
 def test_a_constant_keeps_its_name_when_a_value_is_bound_to_it() -> None:
     emitter = Emitter()
     stored = emitter.constant(np.zeros(3, dtype=np.float32), "weight")

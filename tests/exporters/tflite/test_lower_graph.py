@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +15,7 @@ from condmix.exporters.tflite.write import write_model
 from tests.exporters.conv_cases import conv_case, exact_rule, seeds
 from tests.exporters.graphs import assert_same, run
 from tests.exporters.sketch import BatchNorm, Sketch
+from tests.exporters.tflite.random_steps import STEPS, Step
 from tests.exporters.tflite.running import (
     assert_as_in_onnx,
     assert_file_gives,
@@ -113,6 +112,15 @@ def test_every_value_that_is_still_there_can_be_found() -> None:
             assert_same(expected[name], value.transpose(0, 3, 1, 2) if value.ndim == 4 else value)
 
 
+def test_operations_say_which_node_they_come_from() -> None:
+    lowered = lower_graph(small_network().model("y", "features"), description="")
+    found = {item.operator.name: (item.path, item.source) for item in lowered.model.operations}
+    assert found["FULLY_CONNECTED"] == ("head", "y")
+    assert found["DEPTHWISE_CONV_2D"] == ("dw", "dw")
+    # What turns a result back to channels first belongs to no node.
+    assert found["TRANSPOSE"] == ("", "")
+
+
 def test_tensors_are_named_after_module_and_value() -> None:
     names = {tensor.name.decode() for tensor in read_back(written(small_network().model("y"))).subgraphs[0].tensors}
     # A fused activation is named after the module that carries it.
@@ -186,68 +194,6 @@ def test_a_free_batch_is_no_graph_for_a_file() -> None:
     sketch.node("Neg", [sketch.input("x", ("batch", 2))], "y")  # type: ignore[arg-type]
     with pytest.raises(GraphError, match=r"value 'x' has shape \[batch,2\]: expected numbers only"):
         written(sketch.model("y"))
-
-
-Step = Callable[[Sketch, str, str, tuple[int, ...]], tuple[int, ...]]
-
-
-def _pointwise(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    kernel = sketch.constant(f"{y}.k", numbers(3, shape[1], 1, 1))
-    sketch.node("Conv", [x, kernel], y)
-    return (shape[0], 3, *shape[2:])
-
-
-def _half(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    sketch.node("MaxPool", [x], y, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
-    return (*shape[:2], (shape[2] - 1) // 2 + 1, (shape[3] - 1) // 2 + 1)
-
-
-def _double(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    factors = sketch.constant(f"{y}.f", np.asarray([1, 1, 2, 2], dtype=np.float32))
-    sketch.node("Resize", [x, "", factors], y, mode="linear")
-    return (*shape[:2], 2 * shape[2], 2 * shape[3])
-
-
-def _gated(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    sketch.node("GlobalAveragePool", [x], f"{y}.p")
-    sketch.node("Sigmoid", [f"{y}.p"], f"{y}.g")
-    sketch.node("Mul", [f"{y}.g", x], y)
-    return shape
-
-
-def _joined(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    sketch.node("Tanh", [x], f"{y}.t")
-    sketch.node("Concat", [x, f"{y}.t"], y, axis=1)
-    return (shape[0], 2 * shape[1], *shape[2:])
-
-
-def _shuffled(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    batch, channels, height, width = shape
-    sketch.node("Reshape", [x, sketch.constant(f"{y}.5", [batch, channels, 1, height, width])], f"{y}.a")
-    sketch.node("Transpose", [f"{y}.a"], f"{y}.b", perm=[0, 2, 3, 1, 4])
-    sketch.node("Reshape", [f"{y}.b", sketch.constant(f"{y}.4", list(shape))], y)
-    return shape
-
-
-def _attended(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Softmax over positions as rows, and back."""
-    batch, channels, height, width = shape
-    sketch.node("Reshape", [x, sketch.constant(f"{y}.3", [batch, channels, height * width])], f"{y}.r")
-    sketch.node("Softmax", [f"{y}.r"], f"{y}.s", axis=-1)
-    sketch.node("Transpose", [f"{y}.r"], f"{y}.t", perm=[0, 2, 1])
-    sketch.node("MatMul", [f"{y}.s", f"{y}.t"], f"{y}.m")
-    sketch.node("MatMul", [f"{y}.m", f"{y}.r"], f"{y}.o")
-    sketch.node("Reshape", [f"{y}.o", sketch.constant(f"{y}.4", list(shape))], y)
-    return shape
-
-
-def _activated(sketch: Sketch, x: str, y: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    sketch.node("Add", [x, sketch.constant(f"{y}.c", numbers(shape[1], 1, 1))], f"{y}.a")
-    sketch.node("Relu", [f"{y}.a"], y)
-    return shape
-
-
-STEPS: tuple[Step, ...] = (_pointwise, _half, _double, _gated, _joined, _shuffled, _attended, _activated)
 
 
 @exact_rule

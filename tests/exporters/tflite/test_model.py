@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from condmix.exporters.tflite.model import DTYPE_OF_TYPE, TYPE_OF_DTYPE, Operation, Tensor, TfliteModel
+from condmix.exporters.tflite.model import (
+    DTYPE_OF_TYPE,
+    TYPE_OF_DTYPE,
+    Operation,
+    Quantization,
+    Tensor,
+    TfliteModel,
+)
 from condmix.exporters.tflite.schema import Operator, OptionsUnion, TensorType
 
 
@@ -48,3 +56,11 @@ def test_tensors_are_told_apart_by_what_they_are_not_by_what_they_hold() -> None
 def test_every_type_has_a_dtype_and_back() -> None:
     assert set(DTYPE_OF_TYPE) == set(TensorType)
     assert {TYPE_OF_DTYPE[np.dtype(dtype)] for dtype in DTYPE_OF_TYPE.values()} == set(TensorType)
+
+
+def test_one_scale_or_one_for_each_slice() -> None:
+    whole, sliced = Quantization(scale=0.5, zero_point=3), Quantization(scale=(0.5, 0.25), axis=3)
+    assert (whole.scales, whole.single_scale) == ((0.5,), 0.5)
+    assert sliced.scales == (0.5, 0.25)
+    with pytest.raises(ValueError, match="a tensor with 2 scales has no single one"):
+        sliced.single_scale  # noqa: B018

@@ -156,6 +156,46 @@ def test_one_scale_and_one_zero_point() -> None:
     np.testing.assert_array_equal(actual, np.full((4, 2), 0.25 * (1 - 3)))
 
 
+def quantized(*quantizations: Quantization) -> TfliteModel:
+    """Stored tensors (2, 3), each read by an operator of its own."""
+    emitter = Emitter()
+    results = []
+    for quantization in quantizations:
+        stored = emitter.constant(np.ones((2, 3), dtype=np.int8), "stored", quantization=quantization)
+        results.append(emitter.emit(Operator.DEQUANTIZE, [stored], (2, 3), options_type=OptionsUnion.DEQUANTIZE))
+    return TfliteModel(
+        description="",
+        operations=tuple(emitter.operations),
+        inputs=(),
+        outputs=tuple(results),
+        signature_inputs=(),
+        signature_outputs=tuple(f"y{index}" for index in range(len(results))),
+    )
+
+
+@pytest.mark.parametrize(("scales", "axis"), [((0.5, 0.25), 0), ((0.5, 0.25, 2.0), 1)])
+def test_a_scale_for_each_slice(scales: tuple[float, ...], axis: int) -> None:
+    content = write_model(quantized(Quantization(scale=scales, axis=axis)))
+    (read,) = [tensor.quantization for tensor in read_back(content).subgraphs[0].tensors if tensor.quantization]
+    assert (list(read.scale), list(read.zeroPoint), read.quantizedDimension) == ([*scales], [0] * len(scales), axis)
+    expected = np.broadcast_to(np.reshape(scales, (2, 1) if axis == 0 else (1, 3)), (2, 3))
+    np.testing.assert_array_equal(open_file(content, delegate=False).run({})["y0"], expected)
+
+
+def test_equal_zero_points_are_written_once() -> None:
+    def size(*zero_points: int) -> int:
+        scale = tuple(1.0 + index / 64 for index in range(64))
+        return len(write_model(quantized(*(Quantization(scale=scale, zero_point=item) for item in zero_points))))
+
+    # Eight bytes for each of 64 slices.
+    assert size(0, 1) - size(0, 0) >= 8 * 64
+    read = read_back(
+        write_model(quantized(Quantization(scale=0.5, zero_point=7), Quantization(scale=1.0, zero_point=7)))
+    )
+    found = [tensor.quantization for tensor in read.subgraphs[0].tensors if tensor.quantization]
+    assert [(list(item.scale), list(item.zeroPoint)) for item in found] == [([0.5], [7]), ([1.0], [7])]
+
+
 @pytest.mark.parametrize(
     ("operator", "old", "new"), [(Operator.ADD, 0, 0), (Operator.BATCH_MATMUL, 126, 126), (Operator.GELU, 127, 150)]
 )
