@@ -15,7 +15,7 @@ ONNX, TFLITE = "onnx", "tflite"
 FORMATS = (ONNX, TFLITE)
 TITLES = MappingProxyType({ONNX: "ONNX", TFLITE: "TFLite"})
 ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage")
-TFLITE_ONLY_FLAGS = ("experts", "precision", "layout")
+TFLITE_ONLY_FLAGS = ("precision", "layout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,12 @@ def choose_formats(formats: Sequence[str], flags: FormatFlags) -> FormatChoices:
     onnx = tflite = None
     if ONNX in formats:
         onnx = ExportOptions(
-            batch=flags.batch, opset=flags.opset, condconv=flags.condconv, mixconv=flags.mixconv, stage=flags.stage
+            batch=flags.batch,
+            opset=flags.opset,
+            condconv=flags.condconv,
+            mixconv=flags.mixconv,
+            experts=_onnx_experts(formats, flags),
+            stage=flags.stage,
         )
     if TFLITE in formats:
         tflite = TfliteOptions(
@@ -71,6 +76,18 @@ def choose_formats(formats: Sequence[str], flags: FormatFlags) -> FormatChoices:
             condconv=flags.condconv if flags.condconv in TFLITE_CONDCONV_CHOICES else "auto",
         )
     return FormatChoices(onnx=onnx, tflite=tflite, notes=_notes(formats, flags))
+
+
+def _onnx_experts(formats: Sequence[str], flags: FormatFlags) -> str:
+    """float16 banks are a TFLite choice: beside a TFLite file they say nothing of the ONNX file."""
+    if flags.experts == "float16":
+        if TFLITE not in formats:
+            summary = "these flags contradict --format:"
+            raise PlanError(
+                summary, ["--experts float16 is about TFLite files: leave it out, or add tflite to --format"]
+            )
+        return "float32"
+    return flags.experts or "float32"
 
 
 def _idle_flags(formats: Sequence[str], flags: FormatFlags) -> list[str]:

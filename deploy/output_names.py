@@ -116,6 +116,8 @@ def _marks(choices: FormatChoices) -> dict[str, str]:
 
 
 def _stage_mark(options: ExportOptions) -> str:
+    if options.experts != "float32":
+        return f"_{options.experts}experts"
     return "" if options.stage == "final" else f".{options.stage}"
 
 

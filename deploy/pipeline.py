@@ -14,9 +14,11 @@ from condmix.deploy.metadata import metadata_of, tflite_metadata_of
 from condmix.deploy.plan import Plan
 from condmix.deploy.record import ExportOutcome, FileOutcome
 from condmix.deploy.verified_file import VerifiedFile, describe, verified_onnx, verified_tflite
-from condmix.exporters.build import Build, build_from
+from condmix.exporters.build import Build, build_from, prepare
 from condmix.exporters.capture import Captured, capture
 from condmix.exporters.finish import IR_VERSION
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.quantize.onnx.bank_build import build_with_int8_banks
 from condmix.exporters.tflite.build import TfliteBuild, build_tflite
 from condmix.exporters.verify.evidence import gather
 from condmix.models.network import LoadedNetwork
@@ -82,6 +84,10 @@ def _build_onnx(plan: Plan, network: LoadedNetwork, captured: Captured, clock: S
     options = plan.choices.onnx
     if options is None:
         return None
+    if options.experts == "int8":
+        metadata = metadata_of(network, options, plan.tolerances.onnx, IR_VERSION)
+        prepared = prepare(captured, ExportOptions(stage="rewritten"), metadata, clock)
+        return build_with_int8_banks(prepared, options.opset, metadata, clock)
     metadata = metadata_of(network, options, plan.tolerances.float32, IR_VERSION)
     return build_from(captured, options, metadata, clock)
 

@@ -64,7 +64,12 @@ def verified_onnx(plan: Plan, build: Build, evidence: Evidence, report_progress:
     options = plan.choices.onnx
     assert options is not None
     verification = verify_onnx(
-        build, evidence, batch=options.batch, tolerance=plan.tolerances.float32, report_progress=report_progress
+        build,
+        evidence,
+        batch=options.batch,
+        tolerance=plan.tolerances.float32,
+        report_progress=report_progress,
+        last_tolerance=plan.tolerances.onnx,
     )
     return VerifiedFile(
         format=ONNX,

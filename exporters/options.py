@@ -8,6 +8,7 @@ from condmix.exporters.errors import OptionsError
 
 CONDCONV_CHOICES = ("auto", "kernel", "grouped", "matmul", "experts")
 MIXCONV_CHOICES = ("auto", "parallel", "hoisted", "merged")
+EXPERT_CHOICES = ("float32", "int8")
 STAGES = ("captured", "named", "rewritten", "final")
 OLDEST_OPSET, NEWEST_OPSET = 17, 24
 DEFAULT_OPSET = 18
@@ -22,6 +23,8 @@ class ExportOptions:
     opset: int = DEFAULT_OPSET
     condconv: str = "auto"
     mixconv: str = "auto"
+    experts: str = "float32"
+    """How expert banks are stored; arithmetic is float32 either way."""
     stage: str = "final"
     """Where to stop: `named` writes the graph with condmix.CondConv and condmix.MixConv as functions."""
 
@@ -33,6 +36,7 @@ class ExportOptions:
                 _opset(self.opset),
                 _choice("condconv", self.condconv, CONDCONV_CHOICES),
                 _choice("mixconv", self.mixconv, MIXCONV_CHOICES),
+                _choice("experts", self.experts, EXPERT_CHOICES),
                 _choice("stage", self.stage, STAGES),
                 *self._contradictions(),
             )
@@ -40,6 +44,16 @@ class ExportOptions:
         ]
         if problems:
             raise OptionsError("; ".join(problems))
+
+    @property
+    def rounds_weights(self) -> bool:
+        """Whether any weight is stored with fewer bits than float32."""
+        return self.experts != "float32"
+
+    @property
+    def tolerance_name(self) -> str:
+        """The named tolerance (condmix.runtime.tolerance) that a file with these weights is held to."""
+        return "int8_experts" if self.rounds_weights else "float32"
 
     def reaches(self, stage: str) -> bool:
         """Whether the export goes as far as `stage`."""
@@ -51,6 +65,17 @@ class ExportOptions:
             problems.append(f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto")
         elif self.batch not in (None, 1) and self.condconv == "kernel":
             problems.append(f"--condconv kernel contradicts --batch {self.batch}: use grouped, matmul, experts or auto")
+        if self.experts == "int8":
+            problems += [
+                f"--experts int8 has a form of its own for one image: it contradicts --{name} {value}"
+                for name, value, only in (
+                    ("batch", "dynamic" if self.batch is None else self.batch, 1),
+                    ("condconv", self.condconv, "auto"),
+                    ("mixconv", self.mixconv, "auto"),
+                    ("stage", self.stage, "final"),
+                )
+                if value != only
+            ]
         if self.stage in ("captured", "named", "rewritten") and self.batch != 1:
             problems.append(f"--stage {self.stage} is a graph for one image: it contradicts a batch other than 1")
         if self.stage in ("named", "rewritten") and self.opset != DEFAULT_OPSET:

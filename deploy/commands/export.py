@@ -114,7 +114,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
 @click.option(
     "--experts",
     type=NearestChoice(EXPERT_BANKS),
-    help="Expert banks of the TFLite file; stored as --precision says if left out.",
+    help="How expert banks are stored; as --precision says if left out. float16 is for TFLite.",
 )
 @click.option(
     "--layout",

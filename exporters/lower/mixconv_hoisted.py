@@ -72,7 +72,7 @@ def build(layer: MixConvLayer, batch: BatchAxis) -> Replacement:
     expansion = find_expansion(layer.x)
     assert expansion is not None
     builder = NodeBuilder(layer.path)
-    sources = _group_inputs(builder, expansion, batch)
+    sources = group_inputs(builder, expansion, batch)
     settings = conv_settings(expansion.conv, expansion.weight_oihw.shape[2:])
     _, height, width = layer.input_chw
     results: list[ir.Value] = []
@@ -107,7 +107,7 @@ def build(layer: MixConvLayer, batch: BatchAxis) -> Replacement:
     return Replacement(removed=removed, results=((layer.output, output),), builder=builder)
 
 
-def _group_inputs(builder: NodeBuilder, expansion: Expansion, batch: BatchAxis) -> tuple[ir.Value, ...]:
+def group_inputs(builder: NodeBuilder, expansion: Expansion, batch: BatchAxis) -> tuple[ir.Value, ...]:
     """What each group of the expansion reads."""
     x = expansion.conv.inputs[0]
     assert x is not None

@@ -48,9 +48,18 @@ def test_all_flags_without_a_file_are_refused_at_once() -> None:
         "--condconv grouped is a form of ONNX files: with --format tflite it can be auto or experts"
     )
     with pytest.raises(PlanError) as caught:
-        choose_formats(["onnx"], dataclasses.replace(PLAIN, typed={"experts", "precision", "layout"}))
-    assert caught.value.problems[0] == "--experts is about TFLite files: leave it out, or add tflite to --format onnx"
-    assert len(caught.value.problems) == 3
+        choose_formats(["onnx"], dataclasses.replace(PLAIN, typed={"precision", "layout"}))
+    assert caught.value.problems[0] == "--precision is about TFLite files: leave it out, or add tflite to --format onnx"
+    assert len(caught.value.problems) == 2
+
+
+def test_int8_experts_are_for_both_formats_and_float16_ones_for_tflite() -> None:
+    both = choose_formats(FORMATS, dataclasses.replace(PLAIN, experts="int8"))
+    assert both.onnx == ExportOptions(experts="int8")
+    assert both.tflite == TfliteOptions(experts="int8")
+    assert choose_formats(FORMATS, dataclasses.replace(PLAIN, experts="float16")).onnx == ExportOptions()
+    with pytest.raises(PlanError, match="--experts float16 is about TFLite files"):
+        choose_formats(["onnx"], dataclasses.replace(PLAIN, experts="float16"))
 
 
 @pytest.mark.parametrize("formats", [["tflite"], FORMATS])

@@ -44,6 +44,16 @@ def test_with_rounded_weights_it_holds_for_the_tflite_file_alone() -> None:
     )
 
 
+def test_int8_experts_in_both_formats_have_their_room_in_both() -> None:
+    room = Tolerance.for_precision("int8_experts")
+    found = tolerances_for(FormatChoices(onnx=ExportOptions(experts="int8"), tflite=INT8), None)
+    assert (found.float32, found.onnx, found.tflite) == (FLOAT32, room, room)
+    asked = tolerances_for(FormatChoices(onnx=ExportOptions(experts="int8"), tflite=INT8), 1e-1)
+    assert asked.float32 == FLOAT32
+    assert asked.onnx == asked.tflite == dataclasses.replace(room, relative=1e-1)
+    assert asked.notes == ()
+
+
 def test_an_impossible_one_is_refused() -> None:
     with pytest.raises(InvalidSettingError):
         tolerances_for(FormatChoices(onnx=None, tflite=HALF), float("nan"))

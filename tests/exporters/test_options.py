@@ -23,6 +23,7 @@ def test_the_defaults_are_one_image_by_rule() -> None:
         "opset": DEFAULT_OPSET,
         "condconv": "auto",
         "mixconv": "auto",
+        "experts": "float32",
         "stage": "final",
     }
 
@@ -110,3 +111,13 @@ def test_choices_cannot_be_changed_afterwards() -> None:
 def test_unknown_choices_are_an_error() -> None:
     with pytest.raises(TypeError, match="precision"):
         ExportOptions(precision="int8")  # type: ignore[call-arg]
+
+
+def test_int8_experts_have_a_form_of_their_own_for_one_image() -> None:
+    options = ExportOptions(experts="int8")
+    assert (options.rounds_weights, options.tolerance_name) == (True, "int8_experts")
+    assert (ExportOptions().rounds_weights, ExportOptions().tolerance_name) == (False, "float32")
+    text = fault(experts="int8", batch=None, condconv="matmul", mixconv="merged")
+    for found in ("--batch dynamic", "--condconv matmul", "--mixconv merged"):
+        assert f"--experts int8 has a form of its own for one image: it contradicts {found}" in text
+    assert "experts is 'int4': expected one of float32, int8" in fault(experts="int4")
