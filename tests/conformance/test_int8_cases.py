@@ -1,0 +1,39 @@
+"""Every network of the zoo, some of timm and of other people's styles in int8, in both formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.conformance.case import ConformanceCase
+from tests.conformance.cases import CASES, QUICK
+from tests.conformance.int8_proof import prove_int8
+
+QUICK_IN_INT8 = ("shared_kernel", "uneven_pointwise")
+MORE = ("timm:tf_efficientnet_cc_b0_4e", "timm:mixnet_s", "timm:tf_mixnet_s")
+CHOSEN = tuple(case for case in CASES if case.source == "zoo" or case.name in (*QUICK, *MORE))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_chosen_cases_are_there() -> None:
+    names = {case.name for case in CHOSEN}
+    assert set(QUICK_IN_INT8) < names
+    assert set(MORE) < names
+    assert len(names) == 30
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=() if case.name in QUICK_IN_INT8 else pytest.mark.slow) for case in CHOSEN],
+)
+def test_both_files_compute_what_their_numbers_say(case: ConformanceCase) -> None:
+    assert prove_int8(case).faults() == []
