@@ -1,4 +1,4 @@
-"""Which node of the float graph computes in integers. Rules were measured in ONNX Runtime; docs say how."""
+"""Which node of the float graph computes in integers: what ONNX Runtime fuses, where it is no slower than float."""
 
 from __future__ import annotations
 
