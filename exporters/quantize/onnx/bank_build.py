@@ -1,4 +1,4 @@
-"""A float ONNX export with int8 expert banks (`--experts int8`): no calibration, for the routing has bounds of its own."""
+"""A float ONNX export with int8 expert banks (`--experts int8`): no calibration, for the routing has its own bounds."""
 
 from __future__ import annotations
 
