@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from condmix.deploy.bench.int8_files import QUANTIZE_STATIC, int8_bytes, quantize_static_bytes
 from condmix.deploy.bench.subjects import Subject, condmix_bytes, settled_network, stock_bytes
 from condmix.runtime.latency import measure
 from condmix.runtime.latency_report import Clock, LatencyReport, LatencySettings
@@ -49,6 +50,8 @@ def measure_subject(subject: Subject, size: int, settings: LatencySettings) -> S
     """Build all files of a subject and time them, one thread each, in one interleaved run."""
     module = settled_network(subject.network, subject.settings, size)
     files = {STOCK: stock_bytes(module, size), **condmix_bytes(subject, module, size)}
+    files |= int8_bytes(module, size, conditional=subject.twin is not None)
+    files[QUANTIZE_STATIC] = quantize_static_bytes(files[STOCK], size)
     if subject.twin is not None:
         files[TWIN] = stock_bytes(settled_network(subject.twin, {}, size), size)
     image = np.random.default_rng(0).standard_normal((1, 3, size, size)).astype(np.float32)

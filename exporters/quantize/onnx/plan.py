@@ -49,10 +49,11 @@ class Plan:
         self._integer_ends = integer_ends
         values = {value.name or "": value for value in graph.inputs}
         values.update({output.name or "": output for node in graph for output in node.outputs})
-        self.routing = _routing_nodes([values[kernel.routing] for kernel in floats.kernels])
+        kernels = [values[kernel.kernel] for kernel in floats.kernels]
+        self.routing = _routing_nodes([values[kernel.routing] for kernel in floats.kernels], kernels)
         # A bias that is mixed is as small as the routing: it is rounded once, when it is added.
         self.routing |= _producers([values[bias.bias] for bias in floats.biases])
-        self.mixing = _mixing_nodes([values[kernel.kernel] for kernel in floats.kernels])
+        self.mixing = _mixing_nodes(kernels)
         self.roles: dict[ir.Node, Role] = {}
         self.held: set[ir.Value] = set(graph.inputs) if integer_ends else set()
         for node in graph:
@@ -181,13 +182,18 @@ def _moves_only(node: ir.Node) -> bool:
     return not is_op(node, "MaxPool") or len(node.outputs) == 1
 
 
-def _routing_nodes(values: Collection[ir.Value]) -> set[ir.Node]:
-    """What lies between a pooled image and the routing."""
+def _routing_nodes(values: Collection[ir.Value], kernels: Collection[ir.Value]) -> set[ir.Node]:
+    """What lies between a pooled image and the routing.
+
+    On maps of one position there is no pooling: then a layer in front ends the way, by its weight or mixed kernel.
+    """
     found: set[ir.Node] = set()
     waiting = list(values)
     while waiting:
         node = waiting.pop().producer()
         if node is None or node in found or is_op(node, "Conv", *POOLS):
+            continue
+        if any(value in kernels for value in node.inputs):
             continue
         found.add(node)
         waiting.extend(value for value in node.inputs if value is not None)
