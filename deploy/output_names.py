@@ -75,7 +75,8 @@ def marked_names(source: Path, output: Path | None, marks: Mapping[str, str], *,
             summary = "the output (-o) cannot be used:"
             raise PlanError(summary, [_wrong_suffix(output, list(marks))])
     models = {
-        name: folder / (f"{stem}.{name}" if name == typed else f"{stem}{mark}.{name}") for name, mark in marks.items()
+        name: folder / (f"{stem}.{name}" if name == typed else f"{_with_mark(stem, mark)}.{name}")
+        for name, mark in marks.items()
     }
     problems = [
         f"{model} is the weights file itself: choose another name"
@@ -86,7 +87,7 @@ def marked_names(source: Path, output: Path | None, marks: Mapping[str, str], *,
         summary = "the output (-o) cannot be used:"
         raise PlanError(summary, problems)
     alone = next(iter(models.values()))
-    record_stem = alone.name.removesuffix(alone.suffix) if len(models) == 1 else f"{stem}{record_mark}"
+    record_stem = alone.name.removesuffix(alone.suffix) if len(models) == 1 else _with_mark(stem, record_mark)
     return OutputNames(models=models, record=folder / f"{record_stem}{RECORD_SUFFIX}")
 
 
@@ -103,6 +104,11 @@ def weights_stem(source: Path) -> str:
     while name.suffix.lower() in _WEIGHTS_SUFFIXES and name.stem:
         name = Path(name.stem)
     return name.name
+
+
+def _with_mark(stem: str, mark: str) -> str:
+    """The stem with the mark, once: `-o net_int8.onnx` names the other files after it."""
+    return stem if mark and stem.endswith(mark) else f"{stem}{mark}"
 
 
 def _marks(choices: FormatChoices) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from condmix.deploy.errors import PlanError
 from condmix.deploy.format_choices import FormatChoices
-from condmix.deploy.output_names import OutputNames, output_names, records_beside, weights_stem
+from condmix.deploy.output_names import OutputNames, marked_names, output_names, records_beside, weights_stem
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.tflite.options import TfliteOptions
 
@@ -129,3 +129,13 @@ def test_a_files_own_record_comes_first() -> None:
         "net_float16.condmix.json",
         "net.condmix.json",
     ]
+
+
+def test_a_typed_name_that_carries_the_mark_is_not_marked_twice(tmp_path: Path) -> None:
+    marks = {"onnx": "_int8", "tflite": "_int8"}
+    names = marked_names(tmp_path / "net.pt", tmp_path / "mine_int8.onnx", marks, record_mark="_int8")
+    assert [path.name for path in names.models.values()] == ["mine_int8.onnx", "mine_int8.tflite"]
+    assert names.record.name == "mine_int8.condmix.json"
+    names = marked_names(tmp_path / "net.pt", tmp_path / "mine.onnx", marks, record_mark="_int8")
+    assert [path.name for path in names.models.values()] == ["mine.onnx", "mine_int8.tflite"]
+    assert names.record.name == "mine_int8.condmix.json"
