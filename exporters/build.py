@@ -137,4 +137,4 @@ def _stage(name: str, model: ir.Model, options: ExportOptions, metadata: Mapping
     """A finished copy of the graph as it stands; the graph itself goes on."""
     last = name == options.stage
     opset = options.opset if last else model.opset_imports[""]
-    return Stage(name=name, proto=finish(model.clone(), opset, {**metadata, "condmix_stage": name}))
+    return Stage(name=name, proto=finish(model.clone(), opset, {**metadata, "condmix_stage": name}, check=last))

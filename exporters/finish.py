@@ -17,9 +17,10 @@ IR_VERSION = 9
 """Read by ONNX Runtime 1.16 and newer; nothing in our files needs a later one."""
 
 
-def finish(model: ir.Model, opset: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """Return the model as a checked ONNX file's content. The model itself may be changed.
+def finish(model: ir.Model, opset: int, metadata: Mapping[str, str], *, check: bool = True) -> onnx.ModelProto:
+    """Return the model as an ONNX file's content. The model itself may be changed.
 
+    check: with onnx.checker, in full; a stage that is only run, and so read by the engine, can do without.
     Raises GraphError when onnx.checker finds the result invalid, NotExportableError when the opset has no equal.
     """
     attach_functions(model)
@@ -39,6 +40,8 @@ def finish(model: ir.Model, opset: int, metadata: Mapping[str, str]) -> onnx.Mod
         if path:
             node.metadata_props[MODULE_KEY] = path
     proto = ir.to_proto(converted)
+    if not check:
+        return proto
     try:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -31,18 +31,19 @@ EXPORTED = "condconv_efficientnet_b0_8e"
 def main(folder: Path, networks: tuple[str, ...], runs: int, size: int, rounds: int) -> None:
     """Measure speed and cost against torch.onnx.export; results go to FOLDER."""
     settings = LatencySettings(warmup_runs=10, minimum_runs=runs, minimum_seconds=1.0, block=2, seed=0)
+    costs: dict[str, list[ProcessCost]] = {}
+    imports: dict[str, float] = {}
+    if rounds:
+        # First: the system counts this process's own memory to that of the processes it starts.
+        click.echo(f"exporting {EXPORTED} {rounds} times each way ...", err=True)
+        costs = _export_costs(rounds)
+        imports = import_seconds(5 * rounds)
     results: list[SubjectResult] = []
     for subject in SUBJECTS:
         if networks and subject.network not in networks:
             continue
         click.echo(f"measuring {subject.network} ...", err=True)
         results.append(measure_subject(subject, size, settings))
-    costs: dict[str, list[ProcessCost]] = {}
-    imports: dict[str, float] = {}
-    if rounds:
-        click.echo(f"exporting {EXPORTED} {rounds} times each way ...", err=True)
-        costs = _export_costs(rounds)
-        imports = import_seconds(5 * rounds)
     command = "python -m condmix.deploy.bench " + " ".join(sys.argv[1:])
     page = render(results, costs, imports, read_cpu_facts(), command)
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from condmix.exporters.errors import VerificationError
+from condmix.exporters.verify.pictures import load_pictures
 
 SEED = 20190410  # the day the CondConv paper was submitted; any fixed number serves
 
@@ -70,10 +71,9 @@ def candidate_images(input_size: tuple[int, int, int]) -> Images:
 
 def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
     """Crops of scikit-learn's two photographs and some of its digits, values in [0, 1]."""
-    from sklearn.datasets import load_digits, load_sample_images  # type: ignore[import-untyped]
-
+    pictures = load_pictures()
     real: list[tuple[str, np.ndarray]] = []
-    for name, photograph in zip(("temple", "flower"), load_sample_images().images, strict=True):
+    for name, photograph in zip(("temple", "flower"), pictures.photographs, strict=True):
         height, width = photograph.shape[:2]
         for crop in range(3):
             size = int(generator.integers(height // 3, height))
@@ -82,9 +82,8 @@ def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]
                 int(generator.integers(0, width - size + 1)),
             )
             real.append((f"photograph {name} crop {crop}", photograph[top : top + size, left : left + size] / 255.0))
-    digits = load_digits()
-    for index in generator.choice(len(digits.images), size=3, replace=False):
-        real.append((f"digit {digits.target[index]}", digits.images[index][:, :, None] / 16.0))
+    for index in generator.choice(len(pictures.digits), size=3, replace=False):
+        real.append((f"digit {pictures.numbers[index]}", pictures.digits[index][:, :, None] / 16.0))
     return real
 
 
