@@ -2,7 +2,7 @@
 
 One float32 run is a single draw: on networks that amplify rounding its error differs sevenfold between orders of
 summation, and is small on one image by luck. A rewritten graph is bound to round its weights a second time, so runs
-whose weights are off by at most half a unit in the last place belong to the same measure (backward error: Higham,
+whose weights are moved by half a unit and rounded again belong to the same measure (backward error: Higham,
 Accuracy and Stability of Numerical Algorithms, section 1.5).
 """
 
