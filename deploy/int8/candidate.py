@@ -31,7 +31,6 @@ class Candidate:
     content: bytes
     layers: LayerRecords
     layout: str
-    opset: int | None
     run_plain: Callable[[], Run]
     run_fast: Callable[[int], Run]
     other_ways: Mapping[str, Callable[[], Run]] = field(default_factory=dict)

@@ -27,6 +27,11 @@ class ProvenFile:
     put_back: frozenset[str]
     drift: tuple[RoutingDrift, ...]
 
+    @property
+    def passed(self) -> bool:
+        """It computes what it says, agrees with the float network, and the accuracy guard holds."""
+        return self.verification.passed and (self.guard is None or self.guard.met)
+
 
 def proven(
     maker: CandidateMaker,

@@ -75,7 +75,6 @@ class OnnxMaker:
             content=content,
             layers=build.layers,
             layout=LAYOUT,
-            opset=next(int(entry.version) for entry in build.proto.opset_import if not entry.domain),
             run_plain=lambda: _run(build, content, threads=1, optimization=Optimization.NONE),
             run_fast=lambda threads: _run(build, content, threads=threads, optimization=Optimization.ALL),
             routing=lambda images: _routing(build, routing_names(self.prepared.model.graph), images),

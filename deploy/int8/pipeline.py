@@ -19,6 +19,7 @@ from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import load_network
+from condmix.deploy.metadata import condmix_version
 from condmix.exporters.build import prepare, with_stage
 from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
@@ -135,9 +136,8 @@ def _file_outcome(
 ) -> Int8FileOutcome:
     """The file lies beside its final name, which its record already carries, and was opened and audited there."""
     candidate = file.candidate
-    passed = file.verification.passed and (file.guard is None or file.guard.met)
     names = plan.output
-    path = names.models[candidate.format] if passed else names.rejected_model(candidate.format)
+    path = names.models[candidate.format] if file.passed else names.rejected_model(candidate.format)
     written = files.write(path, candidate.content)
     return Int8FileOutcome(
         artifact=dataclasses.replace(_described(written, candidate.format, network), path=path),
@@ -162,5 +162,5 @@ def _described(written: Path, format_name: str, network: LoadedNetwork) -> Artif
         precision=Precision.INT8,
         signature=backend.open(written, threads=1).signature,
         parent_sha256=network.source_sha256,
-        produced_by="condmix export --int8",
+        produced_by=f"condmix {condmix_version()} export --int8",
     )

@@ -81,7 +81,6 @@ class TfliteMaker:
             content=build.content,
             layers=build.layers,
             layout=options.layout,
-            opset=None,
             run_plain=lambda: _run(build, threads=1, delegate=False),
             run_fast=lambda threads: _run(build, threads=threads, delegate=True),
             other_ways={"builtin kernels, 2 threads": lambda: _run(build, threads=2, delegate=False)},

@@ -30,9 +30,8 @@ from condmix.exporters.quantize.onnx.float_graph import refuse_batched_condconv,
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Kind, Int8Layer
 from condmix.exporters.quantize.parameters import INT8_SYMMETRIC, UINT7, asymmetric, channel_scales, stored
-from condmix.exporters.quantize.ranges import Range, Ranges
+from condmix.exporters.quantize.ranges import Ranges
 
-ZERO_TO_ONE = Range(low=0.0, high=1.0)
 SMALL = 1024
 """Constants of fewer numbers stay in float32: nothing is won."""
 LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -135,8 +134,7 @@ def _rounded(
 ) -> tuple[ir.Value, ir.Value]:
     """Routing on 7 bits and bank on 8, each as real numbers behind DequantizeLinear."""
     name = layer.routing.name or ""
-    span = ranges.of(name) if ranges.holds(name) else ZERO_TO_ONE
-    affine = asymmetric(span, UINT7)
+    affine = asymmetric(ranges.of(name), UINT7)
     grid = [
         builder.constant(np.asarray(affine.scale, np.float32), "routing_scale"),
         builder.constant(np.asarray(affine.zero_point, np.uint8), "routing_zero"),

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from condmix.deploy.int8 import finish
+from condmix.deploy.int8.guard import GuardResult
 from condmix.exporters.verify.rounded import RoundedLimits
 from tests.deploy.conftest import Run, files_in
 
@@ -72,19 +72,30 @@ def test_ranges_of_an_earlier_run_serve_again_but_no_other_network(
 
 
 def test_a_guard_that_cannot_hold_writes_no_file_under_the_name(
-    condmix: Run, int8_weights: Path, images_npy: Path, tmp_path: Path
+    condmix: Run,
+    int8_weights: Path,
+    images_npy: Path,
+    labelled_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = tmp_path / "wrong.npz"
-    np.savez(data, images=np.load(images_npy), labels=np.arange(40) % 10)
-    out = tmp_path / "out"
-    out.mkdir()
+    def unmet(*_arguments: object, max_drop: float, **_named: object) -> tuple[GuardResult, frozenset[str]]:
+        result = GuardResult(
+            image_count=40, float_accuracy=1.0, first_accuracy=0.5, accuracy=0.5, max_drop=max_drop, put_back=()
+        )
+        return result, frozenset()
+
+    monkeypatch.setattr(finish, "hold", unmet)
     ran = condmix(
-        "export", int8_weights, "--format", "tflite", "--int8", "--calib", images_npy, "--evaluate", data,
-        "--max-drop", "0.0", "-o", out,
+        "export", int8_weights, "--format", "tflite", "--int8", "--calib", images_npy, "--evaluate", labelled_npz,
+        "--max-drop", "0.01", "-o", tmp_path,
     )  # fmt: skip
-    # With labels by chance int8 may name as many rightly as float: then the guard holds.
-    assert ran.code in (0, 6), ran.err
-    assert ("net_int8.tflite" in files_in(out)) == (ran.code == 0)
+    assert ran.code == 6
+    assert (
+        "accuracy drops by 50.00 points (100.00% to 50.00%) with 0 layers in float; --max-drop allows 1.00" in ran.err
+    )
+    assert "net_int8.tflite" not in files_in(tmp_path)
+    assert "net_int8.rejected.tflite" in files_in(tmp_path)
 
 
 def test_a_file_that_agrees_too_little_is_rejected(
