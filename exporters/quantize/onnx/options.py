@@ -28,8 +28,8 @@ class OnnxInt8Options:
     """qdq: QuantizeLinear and DequantizeLinear around float operators, which the runtime fuses. qoperator: the
     integer operators themselves, some of them of ONNX Runtime's own domain."""
     target: str = "auto"
-    """auto and x86 avoid stored weights whose pairs x86 without VNNI would saturate when it adds them in 16 bits, and mix
-    dense kernels on 7 bits for the same reason. x86-vnni and arm use all 8 bits."""
+    """auto and x86 avoid stored weights whose pairs x86 without VNNI would saturate when it adds them in 16 bits, and
+    mix dense kernels on 7 bits for the same reason. x86-vnni and arm use all 8 bits."""
     experts: str = "int8"
     """int8: the whole network. weights: int8 expert banks, float arithmetic."""
     float_layers: frozenset[str] = field(default_factory=frozenset)
