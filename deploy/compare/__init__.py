@@ -1,0 +1,1 @@
+"""The command condmix compare: every form of one network in one table."""

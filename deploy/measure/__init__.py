@@ -1,0 +1,1 @@
+"""The command condmix bench: plan, gates, baselines and what continuous integration reads."""
