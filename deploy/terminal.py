@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 200
 """Columns of a table in a pipe or log, where nothing says how wide it may be."""
+SECONDS_BETWEEN_COUNTS = 10.0
+"""A log hears of the same stage with another number in it no more often than this."""
+_NUMBER = re.compile(r"\d+")
 
 
 def is_plain(stream: TextIO) -> bool:
@@ -56,7 +61,7 @@ def stage_progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
     if quiet:
         yield _say_nothing
     elif is_plain(sys.stderr):
-        yield _say_line
+        yield StageLines().say
     else:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -91,8 +96,21 @@ def _say_nothing(_stage: str) -> None:
     return
 
 
-def _say_line(stage: str) -> None:
-    click.echo(f"condmix: {stage}", err=True)
+class StageLines:
+    """One line on stderr for each stage; of a stage that counts, the first and then one now and again."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._stage: str | None = None
+        self._said_at = 0.0
+
+    def say(self, stage: str) -> None:
+        """The stage is on stderr, unless it is the last one with other numbers, said less than 10 s ago."""
+        without_numbers = _NUMBER.sub("", stage)
+        if without_numbers == self._stage and self._now() - self._said_at < SECONDS_BETWEEN_COUNTS:
+            return
+        self._stage, self._said_at = without_numbers, self._now()
+        click.echo(f"condmix: {stage}", err=True)
 
 
 def _epoch_line(title: str, progress: TrainingProgress) -> str:

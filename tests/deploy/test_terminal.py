@@ -8,7 +8,15 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
-from condmix.deploy.terminal import console, epoch_progress, is_plain, print_summary, stage_progress
+from condmix.deploy.terminal import (
+    SECONDS_BETWEEN_COUNTS,
+    StageLines,
+    console,
+    epoch_progress,
+    is_plain,
+    print_summary,
+    stage_progress,
+)
 from condmix.models.training import TrainingProgress
 
 ESCAPE = "\x1b"
@@ -71,6 +79,14 @@ def test_a_pipe_gets_plain_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -
     _run_stages()
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "condmix: load\ncondmix: capture\n")
+
+
+def test_a_log_hears_of_a_count_now_and_again(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 1.0, SECONDS_BETWEEN_COUNTS + 1, SECONDS_BETWEEN_COUNTS + 1, 12.0])
+    lines = StageLines(now=lambda: next(clock))
+    for stage in ("calibrate (1 of 3)", "calibrate (2 of 3)", "calibrate (3 of 3)", "write"):
+        lines.say(stage)
+    assert capsys.readouterr().err == "condmix: calibrate (1 of 3)\ncondmix: calibrate (3 of 3)\ncondmix: write\n"
 
 
 def test_a_pipe_gets_no_colours_even_if_forced(
