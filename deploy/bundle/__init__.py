@@ -1,0 +1,1 @@
+"""Writing bundles and their model cards."""

@@ -1,0 +1,1 @@
+"""The machines that run a bundle: this one, boards by ssh, phones by adb, Arm under emulation."""
