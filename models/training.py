@@ -13,6 +13,7 @@ from condmix.models.augmentation import Augmentation
 from condmix.models.condconv import Routing
 from condmix.models.digits import ImageData
 from condmix.models.errors import SettingsError, TrainingError
+from condmix.models.precise_batch_norm import measure_statistics_again
 
 _EVALUATION_BATCH = 256
 
@@ -82,6 +83,8 @@ def train(
 ) -> TrainingResult:
     """`module` is trained in place and left in eval mode; `report_progress` is called after each epoch.
 
+    At the end the statistics of batch norm are measured again on the undistorted pictures.
+
     The same weights, data, settings and number of threads give the same result; torch's global generator is
     left as it was. Raises `TrainingError` where pictures do not fit the network or the loss is no longer a
     number.
@@ -102,6 +105,7 @@ def train(
                 raise TrainingError(message)
             seconds = time.perf_counter() - started
             report_progress(TrainingProgress(epoch=epoch, epochs=settings.epochs, loss=losses[-1], seconds=seconds))
+        measure_statistics_again(module, images, generator)
     accuracy = measure_accuracy(module, data)
     return TrainingResult(
         epoch_losses=tuple(losses),
