@@ -7,8 +7,10 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.errors import InvalidRecordError, InvalidSettingError
+from condmix.runtime.records import read_fields
 
 SCHEMA_VERSION = 1
 CPUINFO = Path("/proc/cpuinfo")
@@ -85,6 +87,41 @@ class CpuFacts:
             "usable_cores": self.usable_cores,
             "versions": dict(self.versions),
         }
+
+    @classmethod
+    def from_dict(cls, data: object) -> CpuFacts:
+        """The record written by `to_dict`. Raises InvalidRecordError or InvalidSettingError."""
+        fields: dict[str, type | tuple[type, ...]] = {
+            "architecture": str,
+            "system": str,
+            "model_names": (list, tuple),
+            "features": (list, tuple),
+            "has_int8_dot_product": bool,
+            "logical_cores": (int, type(None)),
+            "usable_cores": (int, type(None)),
+            "versions": dict,
+        }
+        values = read_fields(data, record="CpuFacts", fields=fields, schema_version=SCHEMA_VERSION)
+        texts = {key: tuple(cast("list[str]", values[key])) for key in ("model_names", "features")}
+        versions = tuple(cast("dict[str, str]", values["versions"]).items())
+        problems = [
+            f"{key!r} must hold str only, found {one!r}"
+            for key, found in {**texts, "versions": tuple(text for pair in versions for text in pair)}.items()
+            for one in found
+            if not isinstance(one, str)
+        ]
+        if problems:
+            raise InvalidRecordError(problems, record="CpuFacts")
+        # The derived value is not stored: it follows from the features.
+        return cls(
+            architecture=cast(str, values["architecture"]),
+            system=cast(str, values["system"]),
+            model_names=texts["model_names"],
+            features=texts["features"],
+            logical_cores=cast("int | None", values["logical_cores"]),
+            usable_cores=cast("int | None", values["usable_cores"]),
+            versions=versions,
+        )
 
 
 def read_cpu_facts(cpuinfo: Path = CPUINFO) -> CpuFacts:

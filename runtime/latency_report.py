@@ -16,12 +16,10 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from condmix.runtime.bootstrap import CONFIDENCE, RESAMPLES, median_ratio, ratio_interval
 from condmix.runtime.errors import InvalidSettingError
 
 SCHEMA_VERSION = 1
-CONFIDENCE = 0.95
-RESAMPLES = 1000
-MINIMUM_ROUNDS_FOR_INTERVAL = 20
 MINIMUM_RUNS_FOR_P90 = 100
 
 
@@ -172,10 +170,9 @@ class LatencyReport:
             self.candidate(name).samples_ns(clock).reshape(self.rounds, self.settings.block)
             for name in (numerator, denominator)
         )
-        ratio = _median_ratio(above, below)
-        low = high = None
-        if ratio is not None and self.rounds >= MINIMUM_ROUNDS_FOR_INTERVAL:
-            low, high = _interval(above, below, seed=self.settings.seed)
+        ratio = median_ratio(above, below)
+        interval = None if ratio is None else ratio_interval(above, below, seed=self.settings.seed)
+        low, high = interval or (None, None)
         return Ratio(numerator=numerator, denominator=denominator, clock=clock, ratio=ratio, low=low, high=high)
 
     def noise_floor(self, clock: Clock) -> float | None:
@@ -212,26 +209,3 @@ class LatencyReport:
             ],
             "candidates": [candidate.to_dict() for candidate in self.candidates],
         }
-
-
-Samples = npt.NDArray[np.int64]
-
-
-def _median_ratio(above: Samples, below: Samples) -> float | None:
-    median = float(np.median(below))
-    return float(np.median(above)) / median if median > 0 else None
-
-
-def _interval(above: Samples, below: Samples, *, seed: int) -> tuple[float | None, float | None]:
-    """The bootstrap percentile interval of the ratio of medians; arrays are [rounds, runs a round]."""
-    generator = np.random.default_rng(seed)
-    ratios = []
-    for _ in range(RESAMPLES):
-        drawn = generator.integers(0, len(above), size=len(above))
-        ratio = _median_ratio(above[drawn], below[drawn])
-        if ratio is None:
-            return None, None
-        ratios.append(ratio)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(ratios, [tail, 1 - tail])
-    return float(low), float(high)

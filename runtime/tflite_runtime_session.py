@@ -22,6 +22,7 @@ from condmix.runtime.errors import (
     describe_place,
 )
 from condmix.runtime.litert_signature import SignatureRunner, TensorDetails, read_signature
+from condmix.runtime.piped_process import WorkerEndedError
 from condmix.runtime.probe import TFLITE_MODEL, probe
 from condmix.runtime.signature import Signature, Tensor
 from condmix.runtime.tflite_environment import (
@@ -33,7 +34,7 @@ from condmix.runtime.tflite_environment import (
     python_problem,
     site_problems,
 )
-from condmix.runtime.tflite_process import WorkerEndedError, WorkerProcess
+from condmix.runtime.tflite_process import WorkerProcess
 from condmix.runtime.tflite_worker import Head
 
 START_SECONDS = 60.0

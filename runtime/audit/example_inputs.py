@@ -11,7 +11,7 @@ from condmix.runtime.records import unknown_name
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
 
-def example_inputs(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def example_inputs(signature: Signature, shapes: Mapping[str, tuple[int, ...]], *, seed: int = 0) -> dict[str, Tensor]:
     """One array for each input, the same at every call: floats in [0, 1), any int8 or uint8, else zeros.
 
     shapes: input name -> shape, for inputs with free axes. A free first axis, the batch, is 1 without being asked for.
@@ -20,7 +20,7 @@ def example_inputs(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) 
     """
     known = tuple(spec.name for spec in signature.inputs)
     problems = [unknown_name(name, known) for name in shapes if name not in known]
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     feeds = {}
     for spec in signature.inputs:
         shape = shapes.get(spec.name, _stated(spec))

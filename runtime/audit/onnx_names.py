@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from condmix.runtime.audit.onnx_file import OnnxGraph, OnnxNode
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+JOINTS = frozenset({"Concat", "Slice", "Split"})
+"""Nothing is fused across these; a BatchNormalization behind one becomes a convolution of its own."""
 MOST_STEPS = 8
 _FUSED = re.compile(r"^fused ")
 _WEIGHT = re.compile(r"(?P<module>.+)\.(weight|bias|experts)(_quantized)?$")
@@ -28,7 +30,8 @@ class Origins:
     def origin(self, node: OnnxNode) -> OnnxNode | None:
         """The node of the file that this one of the optimised graph computes, None when no name tells."""
         place = self._of_name.get(node.name)
-        if place is None or self._file.nodes[place].op_type != node.op_type:
+        # What is fused or quantised keeps the end of its operator's name: FusedConv, QLinearSigmoid.
+        if place is None or not node.op_type.endswith(self._file.nodes[place].op_type):
             places = [self._of_value[name] for name in node.outputs if name in self._of_value]
             place = places[0] if places else self._by_front_of(_FUSED.sub("", node.name))
         if place is None:
@@ -77,6 +80,8 @@ class Origins:
             node = self._file.nodes[step]
             if node.op_type in PRODUCTS:
                 return step
+            if node.op_type in JOINTS:
+                break
             before = [self._of_value[name] for name in node.inputs if name in self._of_value]
             if not before:
                 break

@@ -10,9 +10,10 @@ from pathlib import Path
 from condmix.runtime.artifact import Format
 from condmix.runtime.audit.audit import format_of
 from condmix.runtime.audit.example_inputs import example_inputs
+from condmix.runtime.bootstrap import MINIMUM_ROUNDS_FOR_INTERVAL
 from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.latency import measure
-from condmix.runtime.latency_report import MINIMUM_ROUNDS_FOR_INTERVAL, Clock, LatencyReport, LatencySettings
+from condmix.runtime.latency_report import Clock, LatencyReport, LatencySettings
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.session import Session

@@ -42,6 +42,7 @@ class TfliteFile:
 
     tensors: tuple[TfliteTensor, ...]
     operators: tuple[TfliteOperator, ...]
+    inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     bytes_by_dtype: Mapping[str, int]
     other_subgraphs: int
@@ -56,6 +57,7 @@ def read_tflite(content: bytes) -> TfliteFile:
     return TfliteFile(
         tensors=tuple(_tensor(model, graph.Tensors(place), dtypes) for place in range(graph.TensorsLength())),
         operators=tuple(_operator(bindings, graph.Operators(place)) for place in range(graph.OperatorsLength())),
+        inputs=tuple(graph.Inputs(place) for place in range(graph.InputsLength())),
         outputs=tuple(graph.Outputs(place) for place in range(graph.OutputsLength())),
         bytes_by_dtype=_bytes_by_dtype(model, dtypes),
         other_subgraphs=model.SubgraphsLength() - 1,

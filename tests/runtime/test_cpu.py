@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from condmix.runtime.cpu import CpuFacts, parse_cpuinfo, read_cpu_facts
-from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.errors import InvalidRecordError, InvalidSettingError
 
 X86 = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -124,3 +124,14 @@ def test_the_record_is_json():
         "schema_version", "architecture", "system", "model_names", "features", "has_int8_dot_product",
         "logical_cores", "usable_cores", "versions",
     }  # fmt: skip
+
+
+def test_the_record_is_read_back():
+    facts = read_cpu_facts()
+    assert CpuFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
+    with pytest.raises(InvalidRecordError) as caught:
+        CpuFacts.from_dict({**facts.to_dict(), "model_names": [1], "versions": {"python": 3}})
+    assert caught.value.problems == (
+        "'model_names' must hold str only, found 1",
+        "'versions' must hold str only, found 3",
+    )

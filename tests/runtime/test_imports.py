@@ -13,7 +13,18 @@ FOREIGN = (
     "onnxruntime", "onnx", "onnx_ir", "torch", "tensorflow", "ai_edge_litert", "tflite_runtime",
     "condmix.models", "condmix.exporters", "condmix.deploy",
 )  # fmt: skip
-MODULES = sorted(module.name for module in pkgutil.walk_packages(condmix.runtime.__path__, "condmix.runtime."))
+PACKAGES = {
+    name: sorted(module.name for module in pkgutil.walk_packages(path, f"{name}."))
+    for name, path in {
+        module.name: [f"{condmix.runtime.__path__[0]}/{module.name.rpartition('.')[2]}"]
+        for module in pkgutil.iter_modules(condmix.runtime.__path__, "condmix.runtime.")
+        if module.ispkg
+    }.items()
+}
+OWN = sorted(
+    module.name for module in pkgutil.iter_modules(condmix.runtime.__path__, "condmix.runtime.") if not module.ispkg
+)
+EACH = {"condmix.runtime": OWN, **PACKAGES}
 
 PROGRAM = """
 import importlib, json, sys, time
@@ -34,19 +45,22 @@ def import_in_a_fresh_process(modules: list[str]) -> dict:
 
 
 def test_all_modules_are_found():
-    assert len(MODULES) >= 14
-    assert {"condmix.runtime.parity", "condmix.runtime.onnx_session", "condmix.runtime.audit.onnx_file"} <= set(MODULES)
+    assert {"condmix.runtime.parity", "condmix.runtime.onnx_session"} <= set(OWN)
+    assert "condmix.runtime.audit.onnx_file" in PACKAGES["condmix.runtime.audit"]
+    assert all(EACH.values())
 
 
-def test_importing_every_module_imports_no_engine_and_costs_little_beyond_numpy():
-    found = import_in_a_fresh_process(MODULES)
+@pytest.mark.parametrize("package", EACH)
+def test_importing_a_package_imports_no_engine_and_costs_little_beyond_numpy(package: str):
+    found = import_in_a_fresh_process(EACH[package])
     assert found["foreign"] == []
-    # Against numpy's own import in the same process, so that a busy machine slows both.
-    assert found["own_seconds"] < 2 * found["numpy_seconds"]
+    # Against numpy's own import in the same process, so that a busy machine slows both. A command opens one package,
+    # and what that needs of the others, never all of them.
+    assert found["own_seconds"] < 3 * found["numpy_seconds"]
 
 
 @pytest.mark.parametrize(
     ("intruder", "expected"), [("onnxruntime", "onnxruntime"), ("condmix.models", "condmix.models")]
 )
 def test_the_guard_can_fail(intruder: str, expected: str):
-    assert expected in import_in_a_fresh_process([*MODULES, intruder])["foreign"]
+    assert expected in import_in_a_fresh_process([*OWN, intruder])["foreign"]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condmix.runtime.tflite_process import WorkerEndedError, WorkerProcess
+from condmix.runtime.piped_process import WorkerEndedError
+from condmix.runtime.tflite_process import WorkerProcess
 from tests.runtime.tflite_files import DenseNet
 from tests.runtime.tflite_sites import CRASH, EXIT, HANG
 

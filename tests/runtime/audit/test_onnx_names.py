@@ -15,6 +15,8 @@ FILE = onnx_graph(
         onnx_node("Mul", ["c12", "k"], ["m"], name="n12"),
         onnx_node("DequantizeLinear", ["stored", "s"], ["unpacked"], name="dq"),
         onnx_node("Gemm", ["m", "unpacked"], ["y"], name="/head/Gemm"),
+        onnx_node("Concat", ["c1", "c12"], ["joined"], name="/join/Concat"),
+        onnx_node("BatchNormalization", ["joined"], ["normal"], name="/norm/BatchNormalization"),
     ],
     constants={"stored": ("int8", (4, 4)), "w2": ("float", (4, 4))},
 )
@@ -28,9 +30,14 @@ FILE = onnx_graph(
         # Named after the value of the activation that was fused into it: back to the product.
         (onnx_node("Conv", ["x"], ["z"], name="r1_nchwc", domain="com.microsoft.nchwc"), "/stem/Conv"),
         (onnx_node("Relu", ["x"], ["z"], name="r1_nchwc"), "/act/Relu"),
+        # No product lies right behind it: the runtime made a convolution of the normalisation itself.
+        (onnx_node("Conv", ["x"], ["z"], name="normal_nchwc"), "/norm/BatchNormalization"),
         (onnx_node("FusedConv", ["x"], ["r1"], name="fused /stem/Conv"), "/stem/Conv"),
         (onnx_node("FusedConv", ["x"], ["z"], name="fused /stem/Conv"), "/stem/Conv"),
         (onnx_node("Sigmoid", ["x"], ["m"], name="anything"), "n12"),
+        # Its own name counts for more than that of the value behind what was fused into it.
+        (onnx_node("FusedConv", ["x"], ["m"], name="/stem/Conv", domain="com.microsoft"), "/stem/Conv"),
+        (onnx_node("QLinearMul", ["x"], ["r1"], name="n12", domain="com.microsoft"), "n12"),
         # The longest name, whole: n12_token is no n1.
         (onnx_node("Mul", ["x"], ["z"], name="n12_token_3"), "n12"),
         (onnx_node("QGemm", ["x"], ["z"], name="/head/Gemm_token_1"), "/head/Gemm"),

@@ -19,6 +19,7 @@ def test_tensors_operators_and_bytes():
     assert tensors["a"].scale == tensors["stem:conv"].scale != tensors["b1"].scale
     assert len(file.operators) == 6
     assert [file.tensors[number].name for number in file.operators[1].inputs] == ["a", "w1", "b1"]
+    assert [file.tensors[number].name for number in file.inputs] == ["image"]
     assert [file.tensors[number].name for number in file.outputs] == ["logits"]
     assert file.bytes_by_dtype == {"int8": 8 * 27 + 72 + 40, "int32": 4 * (8 + 8 + 2 + 5)}
     assert file.other_subgraphs == 0
