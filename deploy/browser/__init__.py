@@ -1,0 +1,1 @@
+"""A page that any phone opens: the same protocol and report in a browser."""
