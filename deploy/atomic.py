@@ -49,6 +49,8 @@ class PendingFiles:
             for path, previous in reversed(undo):
                 if previous is not None:
                     previous.replace(path)
+                    # Two names of one file stay two: renaming one to the other does nothing.
+                    previous.unlink(missing_ok=True)
                 elif not self._partials[path].exists():
                     path.unlink(missing_ok=True)
             raise

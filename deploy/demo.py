@@ -1,4 +1,4 @@
-"""The demonstration: two networks trained on real digits, exported, verified, compared and summed up.
+"""The demonstration: two networks trained on real digits, exported, verified, measured and summed up.
 
 python -m condmix.deploy.demo OUTPUT_FOLDER
 """
@@ -18,6 +18,7 @@ from condmix.deploy.tables import plain_table
 from condmix.deploy.terminal import console, epoch_progress, print_summary, stage_progress
 
 FOLDER = Path("demo-output")
+COMMAND_LINE = ("python", "-m", "condmix.deploy.demo")
 SEED = 0
 
 
@@ -66,11 +67,13 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
 
     Raises what training and exporting raise.
     """
+    from condmix.deploy.demo_report import report_on
     from condmix.deploy.demo_steps import (
         DemoRow,
         export_trained,
         export_trained_int8,
         float_files,
+        held_out_count,
         int8_files,
         measure_files,
         save_digits,
@@ -93,6 +96,7 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
         )
     calibration, labelled = save_digits(folder)
     rows: list[DemoRow] = []
+    pages: list[str] = []
     for item in EXPORTS:
         with stage_progress(quiet=False) as report_progress:
             weights, target = trained[item.architecture].path, folder / f"{item.stem}.{item.formats[0]}"
@@ -111,7 +115,20 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
                 click.echo(f"condmix: {int8_failure_text(rounded)}", err=True)
                 return ExitCode.ACCURACY if rounded.shared.passed else ExitCode.PARITY
             files += int8_files(rounded)
-        rows.extend(measure_files(trained[item.architecture], outcome.network.module, item.batch, files))
+        measured = measure_files(trained[item.architecture], outcome.network.module, item.batch, files)
+        rows.extend(measured)
+        if item.int8:
+            accuracies = {row.file.path.name: row.accuracy for row in measured}
+            with stage_progress(quiet=False) as report_progress:
+                report, page = report_on(
+                    [file.path for file in files],
+                    accuracies,
+                    held_out_count(),
+                    folder / f"{item.stem}-report",
+                    COMMAND_LINE,
+                    report_progress,
+                )
+            pages.append(f"  {page}  {report.verdict.first_line()}")
     console(sys.stdout).print(plain_table(COLUMNS, [row.cells() for row in rows], right=COLUMNS[7:]))
     click.echo(
         "accuracy: of PyTorch and of the file itself, on held-out digits. proof: the largest error as a share of the"
@@ -123,7 +140,11 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
         "ms: median of one image on one thread, PyTorch and the files (.onnx in ONNX Runtime, .tflite in LiteRT)"
     )
     click.echo("timed in turns on this machine just now.")
+    click.echo("\nLatency reports of both networks, in both engines and precisions, with profile and routing:")
+    for line in pages:
+        click.echo(line)
     click.echo(f"\nEverything lies in {folder}: weights (.pt), files (.onnx, .tflite), records (.condmix.json). Try:")
+    click.echo(f"  condmix bench {folder / EXPORTS[0].stem}.onnx {folder / EXPORTS[0].stem}_int8.onnx --threads 1,2")
     click.echo(f"  condmix inspect {folder / EXPORTS[0].stem}.tflite")
     click.echo(f"  condmix-export {folder / 'mixnet_digits.pt'} --format onnx --batch 4 -o {folder / 'mine.onnx'}")
     return ExitCode.OK

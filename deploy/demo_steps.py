@@ -163,6 +163,11 @@ def save_digits(folder: Path) -> tuple[Path, Path]:
     return training, held_out
 
 
+def held_out_count() -> int:
+    """How many digits an accuracy is over."""
+    return len(digits.load().held_out_labels)
+
+
 def export_trained_int8(
     weights: Path,
     target: Path,

@@ -15,11 +15,12 @@ from condmix.exporters.errors import (
     VerificationError,
 )
 from condmix.models.errors import ModelError, OptionalPackageError
+from condmix.runtime.bundle.errors import BundleError, UnpackError
 from condmix.runtime.errors import EngineMissingError, InvalidSettingError, ModelUnreadableError
 
 
 class ExitCode(IntEnum):
-    """The exit codes of every command. 7 is kept for checks on latency."""
+    """The exit codes of every command."""
 
     OK = 0
     UNEXPECTED = 1
@@ -42,6 +43,7 @@ MEANINGS = MappingProxyType(
         ExitCode.NOT_EXPORTABLE: "a construct has no exact form for what was asked",
         ExitCode.PARITY: "the file does not compute what PyTorch computes",
         ExitCode.ACCURACY: "int8 loses more accuracy than --max-drop allows",
+        ExitCode.LATENCY: "a latency gate (--fail-if, --baseline) is not met",
         ExitCode.MISSING: "an engine or package is not installed",
         ExitCode.INTERRUPTED: "interrupted",
     }
@@ -60,10 +62,12 @@ CODE_OF_FAILURE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (ImagesError, ExitCode.INPUT),
     (UnreadableFileError, ExitCode.INPUT),
     (ModelUnreadableError, ExitCode.INPUT),
+    (BundleError, ExitCode.INPUT),
     (NotExportableError, ExitCode.NOT_EXPORTABLE),
     # Nothing sound to compare with, such as a reference that is not finite: nothing was proven.
     (VerificationError, ExitCode.PARITY),
     (OutputError, ExitCode.UNEXPECTED),
+    (UnpackError, ExitCode.UNEXPECTED),
     (ExportError, ExitCode.UNEXPECTED),
 )
 """The first class that fits decides; every class here explains itself to a user."""

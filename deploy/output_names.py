@@ -13,6 +13,7 @@ from condmix.exporters.options import ExportOptions
 from condmix.exporters.tflite.options import TfliteOptions
 
 RECORD_SUFFIX = ".condmix.json"
+REFERENCE_SUFFIX = ".reference.npz"
 REJECTED = ".rejected"
 _WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors"})
 _STAGE_MARKS = (".named", ".rewritten")
@@ -25,9 +26,9 @@ _PRECISION_MARKS = ("_int8experts", "_float16experts", "_float16", *INT8_MARKS.v
 
 @dataclass(frozen=True, kw_only=True)
 class OutputNames:
-    """The names one export may write to: a file of each format, or its rejected twin, and one record.
+    """The names one export may write to: a file of each format, or its rejected twin, one record and one reference.
 
-    The record has its rejected name only when no file was accepted.
+    The record and the reference have their rejected names only when no file was accepted.
     """
 
     models: Mapping[str, Path]
@@ -44,10 +45,21 @@ class OutputNames:
         return _rejected(self.record, RECORD_SUFFIX)
 
     @property
+    def reference(self) -> Path:
+        """Images with PyTorch's results on them, beside the record."""
+        return _other_suffix(self.record)
+
+    @property
+    def rejected_reference(self) -> Path:
+        """The name of the same when every file failed."""
+        return _other_suffix(self.rejected_record)
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """Every name, the wanted ones first."""
+        wanted = (*self.models.values(), self.record, self.reference)
         rejected = (self.rejected_model(format_name) for format_name in self.models)
-        return *self.models.values(), self.record, *rejected, self.rejected_record
+        return *wanted, *rejected, self.rejected_record, self.rejected_reference
 
 
 def output_names(source: Path, output: Path | None, choices: FormatChoices) -> OutputNames:
@@ -140,6 +152,11 @@ def _wrong_suffix(output: Path, formats: list[str]) -> str:
 
 def _rejected(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name.removesuffix(suffix)}{REJECTED}{suffix}")
+
+
+def _other_suffix(record: Path) -> Path:
+    """The reference that lies beside a record."""
+    return record.with_name(f"{record.name.removesuffix(RECORD_SUFFIX)}{REFERENCE_SUFFIX}")
 
 
 def _record_stems(stem: str) -> Iterator[str]:

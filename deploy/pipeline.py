@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.costs import StageClock, peak_memory_bytes
+from condmix.deploy.format_choices import ONNX
 from condmix.deploy.images import read_images
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import load_network
 from condmix.deploy.metadata import metadata_of, tflite_metadata_of
 from condmix.deploy.plan import Plan
 from condmix.deploy.record import ExportOutcome, FileOutcome
+from condmix.deploy.reference_file import float_reference, write_reference
 from condmix.deploy.verified_file import VerifiedFile, describe, verified_onnx, verified_tflite
 from condmix.exporters.build import Build, build_from, prepare
 from condmix.exporters.capture import Captured, capture
@@ -59,7 +62,13 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
         made.append(verified_tflite(plan, tflite_build, evidence, clock))
 
     clock("write")
-    record_path = plan.output.record if any(file.passed for file in made) else plan.output.rejected_record
+    accepted = any(file.passed for file in made)
+    record_path = plan.output.record if accepted else plan.output.rejected_record
+    reference_path = plan.output.reference if accepted else plan.output.rejected_reference
+    tolerances = {
+        _path(file, plan).name: plan.tolerances.onnx if file.format == ONNX else plan.tolerances.tflite for file in made
+    }
+    reference = float_reference(evidence, stages.stages[0].proto.graph.input[0].name, tolerances)
     with pending_files(overwrite=plan.overwrite) as files:
         outcome = ExportOutcome(
             plan=plan,
@@ -72,6 +81,7 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
                 *plan.choices.notes,
                 *plan.tolerances.notes,
             ),
+            reference=write_reference(files, reference_path, reference),
             seconds=clock.stop(),
             peak_memory_bytes=peak_memory_bytes(),
         )
@@ -101,7 +111,12 @@ def _build_tflite(plan: Plan, network: LoadedNetwork, captured: Captured, clock:
 
 def _written(files: PendingFiles, file: VerifiedFile, network: LoadedNetwork, plan: Plan) -> FileOutcome:
     """The file lies beside its final name, which its record already carries."""
-    names = plan.output
-    path = names.models[file.format] if file.passed else names.rejected_model(file.format)
+    path = _path(file, plan)
     artifact = describe(files.write(path, file.content), file, network.source_sha256)
     return dataclasses.replace(file.outcome(artifact), artifact=dataclasses.replace(artifact, path=path))
+
+
+def _path(file: VerifiedFile, plan: Plan) -> Path:
+    """What the file is called: by its own name only once it has passed."""
+    names = plan.output
+    return names.models[file.format] if file.passed else names.rejected_model(file.format)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from condmix.deploy.plan import Plan
+from condmix.deploy.reference_file import ReferenceFile
 from condmix.deploy.second_runtime import SecondOpinion
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
@@ -76,7 +77,10 @@ class FileOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOutcome:
-    """What an export came to: at least one file, each with its proof. `record_path` is where the record lies."""
+    """What an export came to: at least one file, each with its proof. `record_path` is where the record lies.
+
+    reference: None where PyTorch's results are not finite.
+    """
 
     plan: Plan
     network: LoadedNetwork
@@ -85,6 +89,7 @@ class ExportOutcome:
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
     peak_memory_bytes: int | None
+    reference: ReferenceFile | None = None
 
     @property
     def passed(self) -> bool:
@@ -110,6 +115,7 @@ class ExportOutcome:
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
             "artifacts": [file.to_dict() for file in self.files],
+            "reference": None if self.reference is None else self.reference.to_dict(),
             "notes": list(self.notes),
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "peak_memory_bytes": self.peak_memory_bytes,

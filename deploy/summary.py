@@ -37,6 +37,7 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
         ("warning", tuple(warnings)),
         ("note", outcome.notes),
         ("record", [str(outcome.record_path)]),
+        ("images", [] if outcome.reference is None else [outcome.reference.sentence()]),
         ("time", [time_line(outcome.seconds, outcome.peak_memory_bytes)]),
         ("next", _next_lines(outcome)),
     )

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
-import onnx
 from torch import nn
 
+from condmix.deploy.compare.stock import stock_int8
 from condmix.exporters.build import prepare
 from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
@@ -41,39 +34,7 @@ def quantize_static_bytes(stock: bytes, size: int) -> bytes:
 
     Raises what that function raises; it does not take every file.
     """
-    from onnxruntime.quantization import (  # type: ignore[import-untyped]
-        CalibrationDataReader,
-        QuantType,
-        quantize_static,
-    )
-
-    feed = onnx.load_from_string(stock).graph.input[0].name
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped base
-        def __init__(self) -> None:
-            self._images: Iterator[np.ndarray] = iter(candidate_images((3, size, size)).array_nchw)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            image = next(self._images, None)
-            return None if image is None else {feed: image[None]}
-
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source, target = Path(name) / "stock.onnx", Path(name) / "int8.onnx"
-        source.write_bytes(stock)
-        logging.disable(logging.WARNING)  # it advises its own preprocessing, once a file
-        try:
-            quantize_static(
-                source,
-                target,
-                Reader(),
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-            )
-        finally:
-            logging.disable(logging.NOTSET)
-        return target.read_bytes()
+    return stock_int8(stock, candidate_images((3, size, size)).array_nchw)
 
 
 def _silent(_stage: str) -> None:

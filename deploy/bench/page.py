@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from condmix.deploy.bench.costs import ProcessCost
 from condmix.deploy.bench.latency import SubjectResult
+from condmix.runtime.bootstrap import CONFIDENCE
 from condmix.runtime.cpu import CpuFacts
-from condmix.runtime.latency_report import CONFIDENCE, Clock
+from condmix.runtime.latency_report import Clock
 
 _NOT_SAID = """\
 What these figures do not say: anything about another CPU, about more than one thread, about Arm, or about accuracy (the

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
+from condmix.deploy.compare.stock import stock_onnx
 from condmix.exporters.build import Build, build_from
 from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
@@ -66,12 +66,7 @@ def _routers(network: nn.Module) -> list[str]:
 
 def stock_bytes(module: nn.Module, size: int) -> bytes:
     """The network as `torch.onnx.export(dynamo=True)` writes it, all options at their defaults."""
-    with warnings.catch_warnings():
-        # torch's own export code warns about its tree utilities; nothing a user could act on.
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(module, (torch.zeros(1, 3, size, size),), dynamo=True, verbose=False)
-    assert program is not None
-    return bytes(program.model_proto.SerializeToString())
+    return stock_onnx(module, (3, size, size))
 
 
 def condmix_bytes(subject: Subject, module: nn.Module, size: int) -> dict[str, bytes]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from condmix.deploy.bench.tflite_latency import OPENINGS, TfliteResult, TfliteRow
 from condmix.deploy.bench.tflite_subjects import CONVERSION_GOAL_SECONDS
+from condmix.runtime.bootstrap import CONFIDENCE
 from condmix.runtime.cpu import CpuFacts
-from condmix.runtime.latency_report import CONFIDENCE
 
 _NOT_SAID = """\
 What these figures do not say: anything about Arm (nothing was run there), about another CPU, about GPUs or other

@@ -169,8 +169,9 @@ def export(
 ) -> ExitCode:
     """Write the trained network in MODEL as ONNX and TFLite files that are proven equal to PyTorch.
 
-    MODEL is a .pt, .pth or .safetensors file. Beside NAME.onnx and NAME.tflite lies NAME.condmix.json, the full
-    record. A file that fails parity is only ever written as NAME.rejected.onnx or NAME.rejected.tflite.
+    MODEL is a .pt, .pth or .safetensors file. Beside NAME.onnx and NAME.tflite lie NAME.condmix.json, the full record,
+    and NAME.reference.npz, some of the images they were verified on with PyTorch's outputs. A file that fails parity is
+    only ever written as NAME.rejected.onnx or NAME.rejected.tflite.
 
     With --int8 the files are NAME_int8.onnx and NAME_int8.tflite, beside the ranges that they rest on.
     """

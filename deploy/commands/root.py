@@ -7,10 +7,16 @@ import difflib
 import click
 
 from condmix.deploy.commands.audit import audit
+from condmix.deploy.commands.bench import bench
+from condmix.deploy.commands.bundle import bundle
+from condmix.deploy.commands.compare import compare
+from condmix.deploy.commands.diff import diff
 from condmix.deploy.commands.doctor import doctor
 from condmix.deploy.commands.export import export
 from condmix.deploy.commands.inspect import inspect
+from condmix.deploy.commands.report import report
 from condmix.deploy.commands.train import train
+from condmix.deploy.commands.verify import verify
 from condmix.deploy.commands.zoo import zoo
 from condmix.deploy.parameters import exit_code_epilog, version_option
 
@@ -41,6 +47,7 @@ class SuggestingGroup(click.Group):
         "condmix export digits.pt --format onnx,tflite",
         "condmix inspect digits.onnx",
         "condmix audit digits.onnx",
+        "condmix bench digits.onnx digits.tflite -o report",
         "condmix zoo --counts",
         "condmix doctor",
     ),
@@ -50,5 +57,5 @@ def condmix() -> None:
     """Trained CondConv and MixNet networks from PyTorch to verified ONNX and TFLite files."""
 
 
-for _command in (audit, doctor, export, inspect, train, zoo):
+for _command in (audit, bench, bundle, compare, diff, doctor, export, inspect, report, train, verify, zoo):
     condmix.add_command(_command)

@@ -35,6 +35,7 @@ class FloatNetwork:
     images_nchw: those that drive the routing apart, then some of calibration or else labelled ones; only the latter are
     of the kind that the ranges know, so agreement and routing are judged on them (on all, where there are no others).
     outputs, routing: by name, rows for the last images. labelled: None without labelled images.
+    judged_are: what those images are, in a word or two. input_name: of the network.
     """
 
     images_nchw: np.ndarray
@@ -42,6 +43,8 @@ class FloatNetwork:
     routing: Mapping[str, np.ndarray]
     labelled: LabelledScores | None
     size_bytes: int
+    judged_are: str
+    input_name: str
 
     @property
     def judged_nchw(self) -> np.ndarray:
@@ -73,8 +76,10 @@ def run_float(
     session = OnnxRuntimeBackend().open(content, threads=2)
     feed = session.signature.inputs[0].name
     images = judged = verification_nchw
+    judged_are = "verification images"
     alike = labelled if calibration is None else calibration
     if alike is not None:
+        judged_are = f"images of {alike.source.name}"
         judged = np.stack(list(_some(alike)))
         images = np.concatenate([verification_nchw, judged])
     rows = _rows(session.run({feed: image[None]}) for image in judged)
@@ -90,6 +95,8 @@ def run_float(
         routing={name: rows[name].reshape(len(judged), -1) for name in names},
         labelled=known,
         size_bytes=proto.ByteSize(),
+        judged_are=judged_are,
+        input_name=feed,
     )
 
 

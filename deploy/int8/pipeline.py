@@ -17,9 +17,11 @@ from condmix.deploy.int8.float_network import run_float
 from condmix.deploy.int8.makers import MadeReady, make_ready
 from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
+from condmix.deploy.int8.reference import int8_reference, reference_notes
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import load_network
 from condmix.deploy.metadata import condmix_version
+from condmix.deploy.reference_file import write_reference
 from condmix.exporters.build import prepare, with_stage
 from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
@@ -87,7 +89,10 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
         outcomes = tuple(
             _file_outcome(files, plan, network, ready, file, float_network.size_bytes) for ready, file in made
         )
-        record_path = plan.output.record if any(file.passed for file in outcomes) else plan.output.rejected_record
+        accepted = any(file.passed for file in outcomes)
+        record_path = plan.output.record if accepted else plan.output.rejected_record
+        reference_path = plan.output.reference if accepted else plan.output.rejected_reference
+        reference = int8_reference(plan, network.module, float_network, outcomes) if made else None
         outcome = Int8Outcome(
             plan=plan,
             network=network,
@@ -96,8 +101,9 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
             equalised=even,
             files=outcomes,
             record_path=record_path,
-            notes=(*network.notes, *(() if images is None else images.notes)),
+            notes=(*network.notes, *(() if images is None else images.notes), *reference_notes(plan)),
             warnings=_warnings(images, calibration),
+            reference=write_reference(files, reference_path, reference),
             seconds=clock.stop(),
             peak_memory_bytes=peak_memory_bytes(),
         )

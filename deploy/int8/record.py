@@ -10,6 +10,7 @@ from condmix.deploy.int8.candidate import LayerRecords
 from condmix.deploy.int8.guard import GuardResult
 from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.record import versions
+from condmix.deploy.reference_file import ReferenceFile
 from condmix.exporters.quantize.coverage import BlockRouting, UnexercisedExperts
 from condmix.exporters.quantize.drift import RoutingDrift
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
@@ -101,7 +102,10 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Outcome:
-    """What an int8 export came to. `shared` proves the float graph that all files were made from."""
+    """What an int8 export came to. `shared` proves the float graph that all files were made from.
+
+    reference: None where no file was made.
+    """
 
     plan: Int8Plan
     network: LoadedNetwork
@@ -115,6 +119,7 @@ class Int8Outcome:
     warnings: tuple[str, ...]
     seconds: Mapping[str, float]
     peak_memory_bytes: int | None
+    reference: ReferenceFile | None = None
 
     @property
     def passed(self) -> bool:
@@ -143,6 +148,7 @@ class Int8Outcome:
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "equalised": [step.to_dict() for step in self.equalised],
             "artifacts": [file.to_dict() for file in self.files],
+            "reference": None if self.reference is None else self.reference.to_dict(),
             "notes": list(self.notes),
             "warnings": list(self.warnings),
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},

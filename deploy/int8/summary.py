@@ -27,6 +27,7 @@ def summarise(outcome: Int8Outcome, *, in_detail: bool = False) -> str:
         ("warning", outcome.warnings),
         ("note", outcome.notes),
         ("record", [str(outcome.record_path)]),
+        ("images", [] if outcome.reference is None else [outcome.reference.sentence()]),
         ("time", [time_line(outcome.seconds, outcome.peak_memory_bytes)]),
         ("next", [f"condmix audit {file.artifact.path}" for file in outcome.files]),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
@@ -20,12 +20,16 @@ IMAGES_AT_BATCH_ONE = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The network itself, the images, and its results in float64 and float32."""
+    """The network itself, the images, and its results in float64 and float32.
+
+    routing: rows (images, experts) by routing value, of the captured graph.
+    """
 
     module: nn.Module
     images: Images
     facts: ImageFacts
     reference: Reference
+    routing: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def gather(
@@ -53,7 +57,7 @@ def gather(
     facts = ImageFacts(count=len(pool.sources), sources=pool.sources, sha256=pool.sha256, routing=spread(routing))
     report_progress("run PyTorch")
     reference = run_reference(module, pool.array_nchw, [output.name for output in captured.graph.output])
-    return Evidence(module=module, images=pool, facts=facts, reference=reference)
+    return Evidence(module=module, images=pool, facts=facts, reference=reference, routing=routing)
 
 
 def _image_count(batch: int | None) -> int:

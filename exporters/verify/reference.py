@@ -32,16 +32,21 @@ def run_reference(module: nn.Module, images_nchw: np.ndarray, output_names: Sequ
     Raises VerificationError when it does not run in float64 or its outputs are not tensors, as many as the names.
     """
     draws = [_run(draw, images_nchw, torch.float32, output_names) for draw in float32_draws(module)]
+    double = run_float64(module, images_nchw, output_names)
+    single = {name: worst_draw(double[name], [draw[name] for draw in draws]) for name in output_names}
+    return Reference(float64=double, float32=single)
+
+
+def run_float64(module: nn.Module, images_nchw: np.ndarray, output_names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The network's outputs by name, each (images, ...), in float64 alone. Raises what `run_reference` raises."""
     try:
-        double = _run(copy.deepcopy(module).eval().double(), images_nchw, torch.float64, output_names)
+        return _run(copy.deepcopy(module).eval().double(), images_nchw, torch.float64, output_names)
     except RuntimeError as error:
         message = (
             f"the network does not run in float64, which is the yardstick of parity: {str(error).splitlines()[0]}; "
             "expected a forward pass that follows the dtype of its input (no float32 tensors made inside)"
         )
         raise VerificationError(message) from error
-    single = {name: worst_draw(double[name], [draw[name] for draw in draws]) for name in output_names}
-    return Reference(float64=double, float32=single)
 
 
 def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: Sequence[str]) -> dict[str, np.ndarray]:

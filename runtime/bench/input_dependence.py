@@ -28,6 +28,9 @@ LEAST_SPREAD = 0.01
 WINDOW_TURNS = 4
 """The runs around one that tell what the machine was doing: so many of each input, so that none colours it."""
 _CHUNK = 50
+LEAST_EXCHANGES = 200
+MOST_EXCHANGED = 4_000_000
+"""Values that are exchanged in all, beyond the least number of exchanges: of thousands of runs fewer exchanges do."""
 
 Numbers = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -77,10 +80,12 @@ class InputDependence:
 
 
 def input_dependence(report: BenchReport) -> Mapping[str, object]:
-    """The section `input_dependence`: every subject that was fed more than one input, by name."""
+    """The section `input_dependence`: every subject but the control that was fed more than one input, by name."""
     floor = report.noise_floor() or 0.0
     found = {
-        record.name: dependence_of(record.samples, seed=report.settings.seed, floor=floor) for record in report.subjects
+        record.name: dependence_of(record.samples, seed=report.settings.seed, floor=floor)
+        for record in report.subjects
+        if record.name != report.control
     }
     return {name: one.to_dict() for name, one in found.items() if one is not None}
 
@@ -189,10 +194,11 @@ def _around(values: Numbers, window: int) -> Numbers:
 def _exchanged_spreads(
     adjusted: Numbers, members: list[Places], places: Places, generator: np.random.Generator
 ) -> Numbers:
-    """[RESAMPLES] the spread after the inputs of runs at the same place were exchanged at random."""
+    """[exchanges] the spread after the inputs of runs at the same place were exchanged at random."""
+    exchanges = max(LEAST_EXCHANGES, min(RESAMPLES, MOST_EXCHANGED // len(adjusted)))
     groups = [np.flatnonzero(places == place) for place in np.unique(places)]
     spreads = []
-    for _ in range(RESAMPLES // _CHUNK):
+    for _ in range(exchanges // _CHUNK):
         exchanged = np.empty((_CHUNK, len(adjusted)))
         for rows in groups:
             exchanged[:, rows] = generator.permuted(np.broadcast_to(adjusted[rows], (_CHUNK, len(rows))), axis=1)

@@ -19,6 +19,7 @@ from condmix.exporters.tflite.model import TfliteModel
 from condmix.exporters.verify.records import Verification
 from condmix.runtime import tflite_environment
 from condmix.runtime.artifact import Artifact
+from condmix.runtime.bench.reference import read_reference
 from condmix.runtime.litert_session import LiteRtBackend
 from tests.deploy.conftest import Run, failing, files_in
 from tests.runtime.tflite_sites import STAND_IN, make_stand_in
@@ -45,7 +46,7 @@ def build():
 def test_one_run_writes_both_files_and_one_record(condmix: Run, weights: Path, tmp_path: Path) -> None:
     ran = condmix("export", weights, *BOTH, "-o", tmp_path)
     assert ran.code == 0
-    assert files_in(tmp_path) == {"small.onnx", "small.tflite", "small.condmix.json"}
+    assert files_in(tmp_path) == {"small.onnx", "small.tflite", "small.condmix.json", "small.reference.npz"}
     assert ran.err.count("condmix: capture\n") == ran.err.count("condmix: run PyTorch\n") == 1
     record = json.loads((tmp_path / "small.condmix.json").read_text())
     of_onnx, of_tflite = record["artifacts"]
@@ -71,7 +72,7 @@ def test_flags_reach_the_tflite_file(condmix: Run, weights: Path, tmp_path: Path
     )
     assert ran.code == 0
     stem = "small_float16_int8experts"
-    assert files_in(tmp_path) == {f"{stem}.tflite", f"{stem}.condmix.json"}
+    assert files_in(tmp_path) == {f"{stem}.tflite", f"{stem}.condmix.json", f"{stem}.reference.npz"}
     (entry,) = json.loads(ran.out)["artifacts"]
     assert entry["options"] == {
         "batch": 2,
@@ -160,7 +161,9 @@ def test_a_wrong_tflite_file_is_rejected_beside_a_good_onnx_file(
     (tmp_path / "small.tflite").write_bytes(b"old")
     ran = condmix("export", weights, *BOTH, "-o", tmp_path, "--overwrite")
     assert ran.code == 5
-    assert files_in(tmp_path) == {"small.onnx", "small.tflite", "small.rejected.tflite", "small.condmix.json"}
+    left = {"small.onnx", "small.tflite", "small.rejected.tflite", "small.condmix.json", "small.reference.npz"}
+    assert files_in(tmp_path) == left
+    assert set(read_reference(tmp_path / "small.reference.npz").limits) == {"small.onnx", "small.rejected.tflite"}
     assert (tmp_path / "small.tflite").read_bytes() == b"old"
     record = json.loads((tmp_path / "small.condmix.json").read_text())
     assert record["passed"] is False
@@ -193,9 +196,9 @@ def test_only_what_has_passed_gets_its_name(
     ran = condmix("export", weights, *BOTH, "-o", tmp_path / "a.onnx")
     assert ran.code == 5
     left = {
-        "onnx": {"a.rejected.onnx", "a.tflite", "a.condmix.json"},
-        "tflite": {"a.onnx", "a.rejected.tflite", "a.condmix.json"},
-        "both": {"a.rejected.onnx", "a.rejected.tflite", "a.rejected.condmix.json"},
+        "onnx": {"a.rejected.onnx", "a.tflite", "a.condmix.json", "a.reference.npz"},
+        "tflite": {"a.onnx", "a.rejected.tflite", "a.condmix.json", "a.reference.npz"},
+        "both": {"a.rejected.onnx", "a.rejected.tflite", "a.rejected.condmix.json", "a.rejected.reference.npz"},
     }
     assert files_in(tmp_path) == left[rejected]
     assert ran.err.count("does not compute what PyTorch computes:") == (2 if rejected == "both" else 1)
@@ -222,7 +225,7 @@ def test_the_older_runtime_is_asked_when_it_is_there(
     ran = condmix("export", weights, "--format", "tflite", "-o", tmp_path)
     # LiteRT is right: the file is written all the same.
     assert ran.code == 0
-    assert files_in(tmp_path) == {"small.tflite", "small.condmix.json"}
+    assert files_in(tmp_path) == {"small.tflite", "small.condmix.json", "small.reference.npz"}
     (entry,) = json.loads((tmp_path / "small.condmix.json").read_text())["artifacts"]
     assert entry["second_runtime"]["compatible"] is compatible
     assert entry["second_runtime"]["version"] == "2.14.0"

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from condmix.deploy import demo, demo_steps
+from condmix.deploy import demo, demo_report, demo_steps
 from condmix.deploy.demo import EXPORTS, DemoExport, main
 from condmix.deploy.format_choices import FORMATS
 from condmix.models.zoo import names
+from condmix.runtime.bench.report import read_report
+from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.latency_report import LatencySettings
 from tests.deploy.conftest import files_in
 
@@ -24,10 +26,13 @@ def test_it_trains_exports_verifies_measures_and_sums_up(
     monkeypatch.setattr(
         demo_steps, "LATENCY", LatencySettings(warmup_runs=1, minimum_runs=20, minimum_seconds=0.0, block=1, seed=0)
     )
+    short = BenchSettings(warmup_runs=1, warmup_seconds=0.0, minimum_runs=100, minimum_seconds=0.0, openings=1)
+    monkeypatch.setattr(demo_report, "SETTINGS", short)
     assert demo.run(tmp_path, epochs=1) == 0
-    written = {f"mixnet_digits.{suffix}" for suffix in ("pt", "onnx", "tflite", "condmix.json")}
-    written |= {f"mixnet_digits_int8.{suffix}" for suffix in ("onnx", "tflite", "condmix.json", "ranges.json")}
-    assert files_in(tmp_path) == written | {"digits-train.npy", "digits-held-out.npz"}
+    written = {f"mixnet_digits.{suffix}" for suffix in ("pt", "onnx", "tflite", "condmix.json", "reference.npz")}
+    suffixes = ("onnx", "tflite", "condmix.json", "ranges.json", "reference.npz")
+    written |= {f"mixnet_digits_int8.{suffix}" for suffix in suffixes}
+    assert files_in(tmp_path) == written | {"digits-train.npy", "digits-held-out.npz", "mixnet_digits-report"}
     out = capsys.readouterr().out
     named = r"^mixnet_digits +1 +(\d+\.\d\d)% +(\d+\.\d\d)% +mixnet_digits(\S+)"
     proof = r"(?:max\|d\| \S+|SQNR \S+ dB)"
@@ -37,6 +42,12 @@ def test_it_trains_exports_verifies_measures_and_sums_up(
     assert all(abs(float(row[0]) - float(row[1])) < 100 / 360 + 0.01 for row in rows[:2])
     assert all(float(row[0]) - float(row[1]) < 1.01 for row in rows[2:])
     assert f"Everything lies in {tmp_path}" in out
+    report = read_report(tmp_path / "mixnet_digits-report" / "report.json")
+    assert {record.subject.engine for record in report.subjects} == {"onnxruntime", "litert"}
+    assert {record.precision for record in report.subjects} == {"float32", "int8"}
+    assert all(record.agreement is not None and record.agreement.passed for record in report.subjects)
+    assert set(report.sections) >= {"accuracy", "input_dependence", "int8", "profile"}
+    assert f"{tmp_path / 'mixnet_digits-report' / 'report.html'}  {report.verdict.first_line()}" in out
 
 
 def test_every_export_names_a_network_and_a_file_of_its_own() -> None:

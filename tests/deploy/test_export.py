@@ -47,7 +47,7 @@ def test_a_checkpoint_of_ours_needs_no_flags(condmix: Run, weights: Path, tmp_pa
     (tmp_path / "digits.pt").write_bytes(weights.read_bytes())
     ran = condmix(tmp_path / "digits.pt", "--format", "onnx", program="condmix-export")
     assert ran.code == 0
-    assert files_in(tmp_path) == {"digits.pt", "digits.onnx", "digits.condmix.json"}
+    assert files_in(tmp_path) == {"digits.pt", "digits.onnx", "digits.condmix.json", "digits.reference.npz"}
     assert f"condmix inspect {tmp_path}/digits.onnx" in ran.out
     assert "\x1b" not in ran.out + ran.err
     assert ran.err.splitlines()[:3] == ["condmix: start", "condmix: load", "condmix: capture"]
@@ -81,7 +81,7 @@ def test_json_is_one_object_whatever_the_users_code_prints(
 def test_an_earlier_stage_has_its_own_name_and_functions(condmix: Run, weights: Path, tmp_path: Path) -> None:
     ran = condmix("export", weights, "-o", tmp_path, "--stage", "named", "-q")
     assert ran.code == 0
-    assert files_in(tmp_path) == {"small.named.onnx", "small.named.condmix.json"}
+    assert files_in(tmp_path) == {"small.named.onnx", "small.named.condmix.json", "small.named.reference.npz"}
     proto = onnx.load(tmp_path / "small.named.onnx")
     assert "CondConv" in {function.name for function in proto.functions}
     assert "CondConv  named only x12" in ran.out
@@ -121,7 +121,7 @@ def test_a_failed_parity_is_code_5_on_both_streams(
     assert ran.err.startswith(
         "condmix: the ONNX file does not compute what PyTorch computes:\n  - stage final: max|d| "
     )
-    assert files_in(tmp_path) == {"a.rejected.onnx", "a.rejected.condmix.json"}
+    assert files_in(tmp_path) == {"a.rejected.onnx", "a.rejected.condmix.json", "a.rejected.reference.npz"}
 
 
 @pytest.mark.parametrize("place", ["a-file/net.onnx", "absent/net.onnx"])
@@ -166,7 +166,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_files(
 def test_existing_outputs_are_all_listed_and_replaced_only_on_request(
     condmix: Run, weights: Path, tmp_path: Path
 ) -> None:
-    names = ("a.onnx", "a.condmix.json")
+    names = ("a.onnx", "a.condmix.json", "a.reference.npz")
     for name in names:
         (tmp_path / name).write_bytes(b"old")
     refused = condmix("export", weights, "-o", tmp_path / "a.onnx")

@@ -17,7 +17,9 @@ from condmix.deploy.commands import root
 from condmix.deploy.exit_codes import MEANINGS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-COMMANDS = ("audit", "doctor", "export", "inspect", "train", "zoo")
+COMMANDS = (
+    "audit", "bench", "bundle", "compare", "diff", "doctor", "export", "inspect", "report", "train", "verify", "zoo",
+)  # fmt: skip
 PAGES = {"condmix": [], **{f"condmix-{name}": [name] for name in COMMANDS}}
 
 

@@ -25,8 +25,10 @@ def test_beside_the_weights_by_default() -> None:
     assert [path.as_posix() for path in names.all] == [
         "a/net.onnx",
         "a/net.condmix.json",
+        "a/net.reference.npz",
         "a/net.rejected.onnx",
         "a/net.rejected.condmix.json",
+        "a/net.rejected.reference.npz",
     ]
 
 
@@ -90,9 +92,11 @@ def test_two_formats_share_one_record() -> None:
         "net.onnx",
         "net_int8experts.tflite",
         "net.condmix.json",
+        "net.reference.npz",
         "net.rejected.onnx",
         "net_int8experts.rejected.tflite",
         "net.rejected.condmix.json",
+        "net.rejected.reference.npz",
     ]
 
 

@@ -38,8 +38,8 @@ from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from tests.deploy.conftest import files_in
 
 MakePlan = Callable[..., Plan]
-WRITTEN = {"small.onnx", "small.condmix.json"}
-REJECTED = {"small.rejected.onnx", "small.rejected.condmix.json"}
+WRITTEN = {"small.onnx", "small.condmix.json", "small.reference.npz"}
+REJECTED = {"small.rejected.onnx", "small.rejected.condmix.json", "small.rejected.reference.npz"}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def _silent(_stage: str) -> None:
 
 
 @pytest.mark.usefixtures("graph_given")
-def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: Path, weights: Path) -> None:
+def test_three_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: Path, weights: Path) -> None:
     stages: list[str] = []
     outcome = run(plan(), stages.append)
     assert outcome.passed
@@ -98,6 +98,16 @@ def test_two_files_appear_that_agree_with_each_other(plan: MakePlan, tmp_path: P
     assert {"condmix", "torch", "onnx", "onnxruntime", "python"} <= set(record["versions"])
     assert len(entry["layers"]) == 12
     assert json.loads(json.dumps(outcome.to_dict())) == record
+    reference = (tmp_path / "small.reference.npz").read_bytes()
+    assert record["reference"] == {
+        "path": "small.reference.npz",
+        "sha256": hashlib.sha256(reference).hexdigest(),
+        "size_bytes": len(reference),
+        "images": 5,
+    }
+    assert f" images   {tmp_path}/small.reference.npz  5 with PyTorch's outputs, for condmix bench\n" in summarise(
+        outcome
+    )
 
     proto = onnx.load_model_from_string(content)
     metadata = {entry.key: entry.value for entry in proto.metadata_props}

@@ -33,7 +33,8 @@ def test_both_formats_with_their_proof(
         "--evaluate", labelled_npz, "-o", exported,
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert files_in(exported) == {"net_int8.ranges.json", "net_int8.condmix.json", "net_int8.onnx", "net_int8.tflite"}
+    written = {f"net_int8.{suffix}" for suffix in ("onnx", "tflite", "condmix.json", "ranges.json", "reference.npz")}
+    assert files_in(exported) == written
     for said in (
         "calib",
         "[ok] with the float network on 40 images",
@@ -146,4 +147,4 @@ def test_json_is_the_record(condmix: Run, int8_weights: Path, images_npy: Path, 
     assert ran.code == 0, ran.err
     assert json.loads(ran.out) == record_of(tmp_path, "net_int8weights.condmix.json")
     assert json.loads(ran.out)["calibration"] is None
-    assert files_in(tmp_path) == {"net_int8weights.condmix.json", "net_int8weights.tflite"}
+    assert files_in(tmp_path) == {f"net_int8weights.{suffix}" for suffix in ("tflite", "condmix.json", "reference.npz")}

@@ -41,6 +41,14 @@ def test_the_images_drive_the_routing_apart(captured: Captured, network: nn.Modu
     assert len(set(facts.sources)) == facts.count
 
 
+def test_the_rows_of_the_routing_are_those_of_the_images_taken(captured: Captured, network: nn.Module) -> None:
+    evidence = gathered(captured, network)
+    assert list(evidence.routing) == list(evidence.facts.routing.largest_difference)
+    for name, rows in evidence.routing.items():
+        assert len(rows) == evidence.facts.count
+        assert float(np.ptp(rows, axis=0).max()) == evidence.facts.routing.largest_difference[name]
+
+
 def test_the_users_images_are_all_used(captured: Captured, network: nn.Module) -> None:
     images = np.random.default_rng(0).standard_normal((4, *INPUT_SIZE))
     evidence = gathered(captured, network, images=images)

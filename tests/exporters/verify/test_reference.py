@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from condmix.exporters.errors import VerificationError
-from condmix.exporters.verify.reference import flatten_outputs, join_rows, run_reference
+from condmix.exporters.verify.reference import flatten_outputs, join_rows, run_float64, run_reference
 from tests.exporters.networks import INPUT_SIZE, Float32Inside, Plain, Squeezed, TwoHeads, settled
 
 IMAGES = np.random.default_rng(0).standard_normal((3, *INPUT_SIZE)).astype(np.float32)
@@ -39,6 +39,12 @@ def test_both_precisions_of_every_image() -> None:
         np.testing.assert_allclose(
             reference.float32["logits"], module(torch.from_numpy(IMAGES)).numpy(), rtol=0, atol=1e-6
         )
+
+
+def test_float64_alone_is_the_same() -> None:
+    module = settled(Plain())
+    alone = run_float64(module, IMAGES, ["logits"])
+    np.testing.assert_array_equal(alone["logits"], run_reference(module, IMAGES, ["logits"]).float64["logits"])
 
 
 def test_the_module_is_left_as_it_was() -> None:

@@ -187,7 +187,7 @@ def test_a_truncated_file(bundle_file: Path, cut: int) -> None:
         check_bundle(bundle_file)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_bit_never_passes_unseen(tmp_path: Path, data: st.DataObject) -> None:
     """Wherever it is: refused with a named error, or it is a bit that says nothing of the content."""
@@ -205,7 +205,7 @@ def test_a_flipped_bit_never_passes_unseen(tmp_path: Path, data: st.DataObject) 
             assert sink.getvalue() == contents()[member.name]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300), begins=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06"]))
 def test_no_rubbish_leads_to_another_error(tmp_path: Path, content: bytes, begins: bytes) -> None:
     path = tmp_path / "rubbish.zip"

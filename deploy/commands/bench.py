@@ -1,0 +1,237 @@
+"""condmix bench: latency one can believe, of any number of files in ONNX Runtime and LiteRT on this CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from condmix.deploy.errors import PlanError
+from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.failures import explained
+from condmix.deploy.invocation import current_invocation
+from condmix.deploy.json_text import to_json
+from condmix.deploy.measure.flags import bench_options
+from condmix.deploy.parameters import exit_code_epilog, output_options
+from condmix.deploy.terminal import stage_progress
+
+if TYPE_CHECKING:
+    from condmix.deploy.measure.gate_result import GateResult
+    from condmix.runtime.bench.report import BenchReport
+    from condmix.runtime.profile.records import Profile
+
+
+@click.command(
+    "bench",
+    short_help="Measure the latency of ONNX and TFLite files on this CPU.",
+    epilog=exit_code_epilog(
+        "condmix bench model.onnx model_int8.onnx model.tflite",
+        "condmix bench model.onnx --threads 1,4 -o report",
+        "condmix bench other.onnx --shape images=1x3x320x320 --profile -o report",
+        'condmix bench stock.onnx model.onnx --fail-if "p90(model)>12ms" --fail-if "ratio(model)>0.9"',
+        "condmix bench stock.onnx model.onnx --baseline old/report.json --max-regression 5% --github",
+        "condmix bench --write-runner condmix-runner.pyz",
+    ),
+)
+@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
+@bench_options
+@output_options
+@explained
+def bench(
+    *,
+    files: tuple[Path, ...],
+    threads: tuple[int, ...],
+    runs: int,
+    seconds: float,
+    most_seconds: float | None,
+    warmup_runs: int,
+    warmup_seconds: float,
+    block: int,
+    openings: int,
+    seed: int,
+    reference: Path | None,
+    inputs: Path | None,
+    batches: tuple[int, ...] | None,
+    shapes: Sequence[tuple[str, tuple[int, ...]]],
+    no_delegate: bool,
+    profile: bool,
+    output: Path | None,
+    overwrite: bool,
+    fail_if: Sequence[str],
+    baseline: Path | None,
+    max_regression: float,
+    junit: Path | None,
+    github: bool,
+    write_runner: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> ExitCode:
+    """Measure every FILE, .onnx or .tflite files of anybody, in turns on this CPU, and say how far it can be believed.
+
+    The first FILE is the one that others are compared with; it is measured twice, and what the two differ by is the
+    noise. Outputs are checked against the reference beside each file in the same run. Without -o a table is printed.
+    """
+    if write_runner is not None:
+        return _write_runner(write_runner, files, overwrite=overwrite)
+    if not files:
+        message = "give at least one .onnx or .tflite file to measure"
+        raise click.UsageError(message, ctx=click.get_current_context())
+    if baseline is None and _typed("max_regression"):
+        summary = "--max-regression needs a report to compare with:"
+        raise PlanError(summary, ["give --baseline OLD.json, or leave it out"])
+    if most_seconds is not None and most_seconds < seconds:
+        summary = "no measurement could be long enough:"
+        raise PlanError(summary, [f"--most-seconds {most_seconds:g} is less than --seconds {seconds:g}"])
+    with stage_progress(quiet=quiet) as say:
+        say("look into the files")
+        from condmix.deploy.measure.gates import read_gates
+        from condmix.deploy.measure.plan import BenchRequest, make_plan
+        from condmix.deploy.measure.profiles import Profiles
+        from condmix.deploy.measure.progress import told
+        from condmix.deploy.measure.sections import ALWAYS, known_routing, with_sections
+        from condmix.deploy.measure.together import Checks
+        from condmix.runtime.bench.run import run_bench
+        from condmix.runtime.bench.settings import BenchSettings
+
+        checks = Checks()
+        gates = checks.run(lambda: read_gates(fail_if, baseline, max_regression))
+        checks.run(lambda: _require_room(output, junit, overwrite=overwrite))
+        settings = BenchSettings(
+            warmup_runs=warmup_runs,
+            warmup_seconds=warmup_seconds,
+            minimum_runs=runs,
+            minimum_seconds=seconds,
+            maximum_seconds=most_seconds,
+            block=block,
+            openings=openings,
+            seed=seed,
+        )
+        request = BenchRequest(
+            files=files,
+            threads=threads,
+            batches=batches or (),
+            shapes=dict(shapes),
+            delegate=not no_delegate,
+            inputs=inputs,
+            reference=reference,
+            seed=seed,
+        )
+        plan = checks.run(lambda: make_plan(request))
+        if gates is not None and plan is not None:
+            checks.run(lambda: gates.check(plan.names))
+        checks.raise_if_any()
+        assert gates is not None
+        assert plan is not None
+        report = run_bench(
+            plan.subjects,
+            settings,
+            inputs=plan.inputs,
+            references=plan.references,
+            report_progress=told(say),
+            command=current_invocation().command_line,
+        )
+        profiles = Profiles(say)
+        images = {**{name: one.inputs for name, one in plan.references.items()}, **plan.inputs}
+        wanted = {**ALWAYS, "routing": lambda found: known_routing(found, images)}
+        if profile:
+            wanted["profile"] = profiles.make
+        report = with_sections(report, wanted, say)
+        results = gates.judge(report)
+        if results:
+            report = dataclasses.replace(
+                report, sections={**report.sections, "gates": [result.to_dict() for result in results]}
+            )
+    return _tell(
+        report,
+        results,
+        (*plan.notes, *profiles.notes),
+        profiles.found,
+        output=output,
+        overwrite=overwrite,
+        junit=junit,
+        github=github,
+        as_json=as_json,
+        in_detail=verbose,
+    )
+
+
+def _typed(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _write_runner(path: Path, files: Sequence[Path], *, overwrite: bool) -> ExitCode:
+    """The single-file runner lies at `path`; it measures elsewhere, so nothing is measured here."""
+    if files:
+        summary = "--write-runner writes a file to measure with elsewhere, and measures nothing here:"
+        raise PlanError(summary, [f"leave {file} out, or measure it without --write-runner" for file in files])
+    if path.exists() and not overwrite:
+        summary = "the runner exists:"
+        raise PlanError(summary, [f"{path}: pass --overwrite to replace it, or choose another name"])
+    from condmix.deploy.measure.errors import PlaceError
+    from condmix.deploy.measure.runner import write_runner
+
+    try:
+        write_runner(path)
+    except OSError as error:
+        raise PlaceError(path, error, named_by="--write-runner") from error
+    click.echo(f"runner: {path}")
+    click.echo(f"next: copy it and the files to the device, then: python {path.name} FILE... --output report.json")
+    return ExitCode.OK
+
+
+def _require_room(output: Path | None, junit: Path | None, *, overwrite: bool) -> None:
+    """What will be written can be, as far as that can be known before minutes of measuring."""
+    from condmix.deploy.measure.outputs import check_junit, check_report_folder
+
+    if output is not None:
+        check_report_folder(output, overwrite=overwrite)
+    if junit is not None:
+        check_junit(junit)
+
+
+def _tell(
+    report: BenchReport,
+    gates: Sequence[GateResult],
+    notes: Sequence[str],
+    profiles: Mapping[str, Profile],
+    *,
+    output: Path | None,
+    overwrite: bool,
+    junit: Path | None,
+    github: bool,
+    as_json: bool,
+    in_detail: bool,
+) -> ExitCode:
+    """The result is on stdout first, then in files: what cannot be written is not lost."""
+    from condmix.deploy.measure.ending import ending
+    from condmix.deploy.measure.next_steps import next_steps
+    from condmix.deploy.measure.outputs import tell_github, write_junit
+    from condmix.deploy.measure.printed import print_profiles, print_report
+
+    if as_json:
+        click.echo(to_json(report.to_dict()), nl=False)
+        for note in notes:
+            click.echo(f"condmix: note: {note}", err=True)
+    else:
+        print_report(report, notes, gates, in_detail=in_detail)
+        print_profiles(profiles)
+    if junit is not None:
+        write_junit(junit, report, gates)
+    if github:
+        tell_github(report, gates)
+    if output is not None:
+        from condmix.deploy.report.write import write_report
+
+        written = write_report(report, output, overwrite=overwrite)
+        click.echo(f"report: {written.html}", err=as_json)
+    if not as_json:
+        for line in next_steps(report, written=output is not None):
+            click.echo(line)
+    code, lines = ending(report, gates, with_gates=as_json)
+    for line in lines:
+        click.echo(f"condmix: {line}", err=True)
+    return code

@@ -1,0 +1,172 @@
+"""What condmix bench can be told: types that refuse with what would be right, and the groups of its flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from condmix.deploy.commands.audit import ShapeText
+from condmix.deploy.parameters import Command
+
+DEFAULT_REGRESSION = "5%"
+_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)")
+
+
+class NumberList(click.ParamType[tuple[int, ...]]):
+    """Whole numbers of at least 1 with commas between; none may come twice."""
+
+    name = "numbers"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """As --help shows it."""
+        return "N[,N...]"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers, in the order typed."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if not all(word.isdecimal() and word.isascii() and int(word) > 0 for word in words):
+            self.fail(f"{value!r} is no list of numbers of at least 1: expected N or N,N, such as 1,4", param, ctx)
+        numbers = tuple(map(int, words))
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            self.fail(f"given twice: {', '.join(map(str, twice))}", param, ctx)
+        return numbers
+
+
+class ShareText(click.ParamType[float]):
+    """A share: 5% or 0.05."""
+
+    name = "share"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share as a number; 5 without a percent sign could mean either and is refused."""
+        if isinstance(value, float):
+            return value
+        found = _SHARE.fullmatch(value.strip())
+        if found is None:
+            self.fail(f"{value!r} is no share: expected a percentage such as 5%, or a number below 1", param, ctx)
+        if found["percent"]:
+            return float(found["number"]) / 100
+        number = float(found["number"])
+        if number >= 1:
+            self.fail(f"{value!r} could be 100 times less: write {value.strip()}%, or a number below 1", param, ctx)
+        return number
+
+
+_PATH = click.Path(path_type=Path)
+_AT_LEAST_1 = click.IntRange(min=1)
+_SECONDS = click.FloatRange(min=0)
+_HOW_LONG: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--threads", type=NumberList(), default="1", show_default=True, help="Of the engine; several to compare."
+    ),
+    click.option(
+        "--runs", metavar="N", type=_AT_LEAST_1, default=100, show_default=True, help="Timed runs of each, at least."
+    ),
+    click.option(
+        "--seconds", metavar="S", type=_SECONDS, default=2.0, show_default=True, help="Timed seconds of each, at least."
+    ),
+    click.option(
+        "--most-seconds",
+        metavar="S",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Stop timing after these, even if that is TOO SHORT.",
+    ),
+    click.option(
+        "--warmup-runs",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=5,
+        show_default=True,
+        help="Runs of each process before the timed ones, at least.",
+    ),
+    click.option(
+        "--warmup-seconds", metavar="S", type=_SECONDS, default=0.5, show_default=True, help="And so long, at least."
+    ),
+    click.option(
+        "--block", metavar="N", type=_AT_LEAST_1, default=5, show_default=True, help="Runs in one turn of a subject."
+    ),
+    click.option(
+        "--openings", metavar="N", type=_AT_LEAST_1, default=2, show_default=True, help="Processes of each subject."
+    ),
+    click.option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of the order of turns, and of random inputs.",
+    ),
+)
+_WHAT_IS_FED: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--reference",
+        metavar="FILE.npz",
+        type=_PATH,
+        help="Inputs with the outputs they must give; NAME.reference.npz beside a file is found by itself.",
+    ),
+    click.option(
+        "--inputs", metavar="FILE.npz", type=_PATH, help="Arrays to feed by input name, one image a row; not verified."
+    ),
+    click.option("--batches", type=NumberList(), help="Images in a run, where the batch is free; several to compare."),
+    click.option(
+        "--shape",
+        "shapes",
+        metavar="NAME=1x3x224x224",
+        multiple=True,
+        type=ShapeText(),
+        help="Shape of an input with free axes; may be given several times.",
+    ),
+    click.option("--no-delegate", is_flag=True, help="TFLite: the builtin kernels, without XNNPACK."),
+    click.option("--profile", is_flag=True, help="Then, in runs of its own: time by operator and by PyTorch module."),
+)
+_WHAT_COMES_OUT: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "-o", "--output", metavar="FOLDER", type=_PATH, help="Write the report there: HTML, Markdown, JSON, CSV."
+    ),
+    click.option("-f", "--overwrite", is_flag=True, help="Replace a report that is there."),
+    click.option(
+        "--fail-if",
+        "fail_if",
+        metavar="METRIC[(SUBJECT)]>VALUE",
+        multiple=True,
+        help='Exit code 7 if so, such as "p90>12ms"; may be given several times.',
+    ),
+    click.option(
+        "--baseline",
+        metavar="OLD.json",
+        type=_PATH,
+        help="Exit code 7 if the ratio of a subject to the first file has grown since this report.",
+    ),
+    click.option(
+        "--max-regression",
+        metavar="SHARE",
+        type=ShareText(),
+        default=DEFAULT_REGRESSION,
+        show_default=True,
+        help="By which it may have grown.",
+    ),
+    click.option("--junit", metavar="FILE.xml", type=_PATH, help="Write subjects and gates as JUnit XML."),
+    click.option("--github", is_flag=True, help="Annotations and a job summary for GitHub Actions."),
+    click.option(
+        "--write-runner",
+        metavar="FILE.pyz",
+        type=_PATH,
+        help="Write a single file that measures on a device with numpy and an engine; no FILE then.",
+    ),
+)
+
+
+def bench_options(command: Command) -> Command:
+    """Adds every flag of condmix bench but those that all commands share."""
+    for option in reversed((*_HOW_LONG, *_WHAT_IS_FED, *_WHAT_COMES_OUT)):
+        command = option(command)
+    return command
