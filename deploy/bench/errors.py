@@ -30,12 +30,14 @@ class ConverterMissingError(BenchError):
 
 
 class ConverterFailedError(BenchError):
-    """litert-torch ended without a file; the text carries its last lines."""
+    """A tool of the converter's environment ended without a file; the text carries its last lines."""
 
-    def __init__(self, network: str, exit_status: int, log: str) -> None:
-        lines = "\n".join(f"    {line}" for line in log.strip().splitlines()[-8:])
+    def __init__(self, network: str, exit_status: int, log: str, *, tool: str = "litert-torch") -> None:
+        said = log.strip().splitlines()
+        self.last_line = said[-1] if said else f"exit status {exit_status}"
+        lines = "\n".join(f"    {line}" for line in said[-8:])
         super().__init__(
-            f"{network}: expected a file from litert-torch, found exit status {exit_status}. Its last words:\n{lines}\n"
+            f"{network}: expected a file from {tool}, found exit status {exit_status}. Its last words:\n{lines}\n"
             "  Check the environment's versions, or measure the other networks (--network)."
         )
 

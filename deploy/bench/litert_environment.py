@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,11 +21,12 @@ FOLDER = Path(".venv-litert")
 TORCH_VERSION = "2.13.0"
 LITERT_TORCH_VERSION = "0.10.0"
 WORKER = Path(__file__).with_name("litert_torch_worker.py")
+QUANTIZER_WORKER = Path(__file__).with_name("ai_edge_quantizer_worker.py")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """One network as litert-torch wrote it."""
+    """One network as litert-torch, or ai-edge-quantizer after it, wrote it."""
 
     content: bytes
     wall_seconds: float
@@ -68,14 +70,38 @@ def convert(python: Path, network: str, module: nn.Module, size: int) -> Convers
             warnings.simplefilter("ignore")
             program = torch.export.export(module, (torch.zeros(1, 3, size, size),))
             torch.export.save(program, program_path)
-        # Isolated: otherwise the modules beside the worker would stand before installed packages of their names.
-        command = [str(python), "-I", str(WORKER), str(program_path), str(output_path), str(report_path)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        if done.returncode != 0 or not report_path.is_file():
-            raise ConverterFailedError(network, done.returncode, done.stderr or done.stdout)
-        report = json.loads(report_path.read_text())
-        return Conversion(content=output_path.read_bytes(), **report)
+        return _run(python, WORKER, (program_path,), output_path, report_path, "litert-torch", network)
+
+
+def quantize(python: Path, network: str, float_content: bytes, images_nchw: np.ndarray) -> Conversion:
+    """litert-torch's float file after ai-edge-quantizer's static int8 recipe. Raises ConverterFailedError."""
+    with tempfile.TemporaryDirectory() as name:
+        float_path, images_path, output_path, report_path = (
+            Path(name) / leaf for leaf in ("float.tflite", "images.npy", "int8.tflite", "report.json")
+        )
+        float_path.write_bytes(float_content)
+        np.save(images_path, images_nchw)
+        inputs = (float_path, images_path)
+        return _run(python, QUANTIZER_WORKER, inputs, output_path, report_path, "ai-edge-quantizer", network)
+
+
+def _run(
+    python: Path,
+    worker: Path,
+    inputs: tuple[Path, ...],
+    output_path: Path,
+    report_path: Path,
+    tool: str,
+    network: str,
+) -> Conversion:
+    # Isolated: otherwise the modules beside the worker would stand before installed packages of their names.
+    command = [str(python), "-I", str(worker), *map(str, inputs), str(output_path), str(report_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode != 0 or not report_path.is_file():
+        raise ConverterFailedError(network, done.returncode, done.stderr or done.stdout, tool=tool)
+    report = json.loads(report_path.read_text())
+    return Conversion(content=output_path.read_bytes(), **report)
 
 
 def _steps(environment: Path) -> tuple[str, ...]:

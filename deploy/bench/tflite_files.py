@@ -12,13 +12,16 @@ from typing import TypeVar
 
 from torch import nn
 
-from condmix.deploy.bench.litert_environment import Conversion, convert
+from condmix.deploy.bench.errors import ConverterFailedError
+from condmix.deploy.bench.litert_environment import Conversion, convert, quantize
 from condmix.deploy.bench.subjects import settled_network
-from condmix.deploy.bench.tflite_subjects import TfliteForm, TfliteSubject
+from condmix.deploy.bench.tflite_int8 import int8_tflite
+from condmix.deploy.bench.tflite_subjects import CONVERTER, INT8, QUANTIZER, TfliteForm, TfliteSubject
 from condmix.exporters.capture import capture
 from condmix.exporters.tflite.build import build_tflite
+from condmix.exporters.tflite.options import TfliteOptions
+from condmix.exporters.verify.images import candidate_images
 
-CONVERTER = "litert-torch"
 TWIN_CONVERTER = "static twin, litert-torch"
 TWIN = "static twin, condmix"
 
@@ -32,7 +35,8 @@ class BenchFile:
 
     form: how it was written and what it has to reach; litert-torch's is held to what our plain one is.
     capture_seconds, write_seconds: CPU time from the module to the captured graph, and from there to the file, the
-    median of the rounds; for litert-torch all of it is in write_seconds, once.
+    median of the rounds; for litert-torch all of it is in write_seconds, once; for int8 files what came after the float
+    graph or file, calibration included.
     """
 
     module: nn.Module
@@ -45,9 +49,10 @@ class BenchFile:
 def build_files(
     subject: TfliteSubject, python: Path, size: int, rounds: int, report_progress: ReportProgress
 ) -> tuple[dict[str, BenchFile], dict[str, str]]:
-    """All files of a subject by their names in the table, litert-torch's first; and the versions that wrote that one.
+    """All files of a subject by their names in the table, litert-torch's first; and the versions that wrote them.
 
-    python: the interpreter of the environment with litert-torch. rounds: how often ours are made and timed.
+    python: the interpreter of the environment with litert-torch. rounds: how often ours are made and timed. Where
+    ai-edge-quantizer does not take the file, that is told and its row is missing.
     Raises ConverterFailedError, CaptureError or NotExportableError.
     """
     module = settled_network(subject.network, {}, size)
@@ -56,12 +61,29 @@ def build_files(
     files = {CONVERTER: _theirs(module, conversion)}
     report_progress(f"{subject.network}: converting with condmix")
     files |= _ours(module, size, rounds, subject.forms)
+    versions = dict(conversion.versions)
+    if subject.int8 is not None:
+        report_progress(f"{subject.network}: int8 with ai-edge-quantizer and condmix")
+        try:
+            quantized = quantize(
+                python, subject.network, conversion.content, candidate_images((3, size, size)).array_nchw
+            )
+        except ConverterFailedError as error:
+            report_progress(f"{subject.network}: no file of ai-edge-quantizer: {error.last_line}")
+        else:
+            files[QUANTIZER] = _int8(module, quantized.content, quantized.cpu_seconds, TfliteForm(options=None))
+            versions |= quantized.versions
+        files[INT8] = _int8(module, *int8_tflite(module, size), subject.int8)
     if subject.twin is not None:
         report_progress(f"{subject.twin}: converting with both")
         twin = settled_network(subject.twin, {}, size)
         files[TWIN_CONVERTER] = _theirs(twin, convert(python, subject.twin, twin, size))
         files |= _ours(twin, size, rounds, {TWIN: TfliteForm()})
-    return files, dict(conversion.versions)
+    return files, versions
+
+
+def _int8(module: nn.Module, content: bytes, cpu_seconds: float, form: TfliteForm) -> BenchFile:
+    return BenchFile(module=module, content=content, form=form, capture_seconds=None, write_seconds=cpu_seconds)
 
 
 def _theirs(module: nn.Module, conversion: Conversion) -> BenchFile:
@@ -78,7 +100,9 @@ def _ours(module: nn.Module, size: int, rounds: int, forms: Mapping[str, TfliteF
     captured, capture_seconds = _timed(partial(capture, module, (3, size, size)), rounds)
     files = {}
     for name, form in forms.items():
-        built, write_seconds = _timed(partial(build_tflite, captured, form.options, {}, _silent), rounds)
+        built, write_seconds = _timed(
+            partial(build_tflite, captured, form.options or TfliteOptions(), {}, _silent), rounds
+        )
         files[name] = BenchFile(
             module=module,
             content=built.content,

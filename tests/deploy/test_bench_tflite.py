@@ -16,9 +16,17 @@ from torch import nn
 
 from condmix.deploy.bench import tflite_files
 from condmix.deploy.bench.errors import ConverterFailedError, ConverterMissingError, WrongAnswerError
-from condmix.deploy.bench.litert_environment import LITERT_TORCH_VERSION, WORKER, Conversion, convert, find_python
+from condmix.deploy.bench.litert_environment import (
+    LITERT_TORCH_VERSION,
+    QUANTIZER_WORKER,
+    WORKER,
+    Conversion,
+    convert,
+    find_python,
+    quantize,
+)
 from condmix.deploy.bench.tflite import main
-from condmix.deploy.bench.tflite_files import CONVERTER, TWIN, TWIN_CONVERTER, BenchFile, build_files
+from condmix.deploy.bench.tflite_files import TWIN, TWIN_CONVERTER, BenchFile, build_files
 from condmix.deploy.bench.tflite_latency import (
     Floats,
     check_differences,
@@ -27,10 +35,10 @@ from condmix.deploy.bench.tflite_latency import (
     measure_files,
     run_of,
 )
-from condmix.deploy.bench.tflite_subjects import SUBJECTS, TfliteForm, TfliteSubject
+from condmix.deploy.bench.tflite_subjects import CONVERTER, INT8, QUANTIZER, SUBJECTS, TfliteForm, TfliteSubject
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models import zoo
-from condmix.runtime.latency_report import LatencySettings
+from condmix.runtime.latency_report import Clock, LatencySettings
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
 SIZE = 12
@@ -100,14 +108,15 @@ def test_the_command_line_ends_with_code_8_and_writes_nothing(tmp_path: Path) ->
 # The worker
 
 
-def test_the_worker_needs_nothing_of_ours() -> None:
+@pytest.mark.parametrize(("worker", "needed"), [(WORKER, {"torch"}), (QUANTIZER_WORKER, set())])
+def test_the_workers_need_nothing_of_ours(worker: Path, needed: set[str]) -> None:
     imported = {
         name.split(".")[0]
-        for node in ast.walk(ast.parse(WORKER.read_text()))
+        for node in ast.walk(ast.parse(worker.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
-    assert imported - sys.stdlib_module_names == {"torch"}
+    assert imported - sys.stdlib_module_names == needed
 
 
 def test_a_program_goes_out_and_a_file_comes_back(tmp_path: Path) -> None:
@@ -138,6 +147,25 @@ def test_a_converter_that_fails_is_quoted(tmp_path: Path) -> None:
     )
 
 
+def test_a_float_file_and_images_go_to_the_quantizer(tmp_path: Path) -> None:
+    report = '{"wall_seconds": 2.0, "cpu_seconds": 1.5, "versions": {"ai-edge-quantizer": "0.10.0"}}'
+    checks = f'[ "$1 $2" = "-I {QUANTIZER_WORKER}" ] || exit 7'
+    keep = f'cp "$3" {tmp_path}/kept.tflite; cp "$4" {tmp_path}/kept.npy'
+    environment = _environment(tmp_path, f'{checks}\n{keep}\nprintf int8 > "$5"\necho \'{report}\' > "$6"')
+    images = np.ones((2, 3, 4, 4), np.float32)
+    conversion = quantize(environment / "bin" / "python", "small", b"float", images)
+    assert conversion.content == b"int8"
+    assert (tmp_path / "kept.tflite").read_bytes() == b"float"
+    assert np.array_equal(np.load(tmp_path / "kept.npy"), images)
+
+
+def test_a_quantizer_that_fails_is_quoted_by_its_name(tmp_path: Path) -> None:
+    environment = _environment(tmp_path, "echo no constant kernel >&2; exit 1")
+    with pytest.raises(ConverterFailedError, match="expected a file from ai-edge-quantizer") as caught:
+        quantize(environment / "bin" / "python", "small", b"float", np.ones((1, 3, 4, 4), np.float32))
+    assert caught.value.last_line == "no constant kernel"
+
+
 def test_a_converter_that_ends_well_without_a_file_failed_too(tmp_path: Path) -> None:
     environment = _environment(tmp_path, "exit 0")
     with pytest.raises(ConverterFailedError, match="exit status 0"):
@@ -147,7 +175,7 @@ def test_a_converter_that_ends_well_without_a_file_failed_too(tmp_path: Path) ->
 # What is compared before it is timed
 
 
-def _file(options: TfliteOptions) -> BenchFile:
+def _file(options: TfliteOptions | None) -> BenchFile:
     return BenchFile(
         module=nn.Identity(),
         content=b"",
@@ -159,10 +187,13 @@ def _file(options: TfliteOptions) -> BenchFile:
 
 def test_every_wrong_file_is_named_and_nan_is_wrong() -> None:
     files = {name: _file(TfliteOptions()) for name in ("right", "off", "lost")} | {
-        "rounded": _file(TfliteOptions(precision="float16"))
+        "rounded": _file(TfliteOptions(precision="float16")),
+        "int8": _file(None),
     }
     with pytest.raises(WrongAnswerError) as caught:
-        check_differences("net", {"right": 4e-5, "off": 6e-5, "lost": float("nan"), "rounded": 6e-5}, files)
+        check_differences(
+            "net", {"right": 4e-5, "off": 6e-5, "lost": float("nan"), "rounded": 6e-5, "int8": 0.3}, files
+        )
     assert str(caught.value) == (
         "net: not measured, for files do not compute what PyTorch computes\n"
         "  - off: differs by 6.0e-05 of the largest output, expected at most 5e-05\n"
@@ -221,21 +252,40 @@ def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> 
         content = ours(module, size, 1, {"file": TfliteForm()})["file"].content
         return Conversion(content=content, wall_seconds=2.0, cpu_seconds=1.0, versions={"litert-torch": "played"})
 
+    def refused(*_arguments: object) -> Conversion:
+        log = "it has no constant kernel"
+        raise ConverterFailedError(subject.network, 1, log, tool="ai-edge-quantizer")
+
     monkeypatch.setattr(tflite_files, "convert", played)
+    monkeypatch.setattr(
+        tflite_files, "quantize", lambda python, name, _content, _images: played(python, name, _Small(), SIZE)
+    )
     monkeypatch.setattr(tflite_files, "settled_network", lambda *_arguments: _Small().eval())
-    subject = TfliteSubject(network="small", forms={"condmix": TfliteForm(size_goal=1.0)}, twin="twin")
+    int8 = TfliteForm(options=None, time_goal=0.3, goal_against=QUANTIZER)
+    subject = TfliteSubject(network="small", forms={"condmix": TfliteForm(size_goal=1.0)}, twin="twin", int8=int8)
     told: list[str] = []
     files, versions = build_files(subject, Path("python"), SIZE, 1, told.append)
-    assert list(files) == [CONVERTER, "condmix", TWIN_CONVERTER, TWIN]
+    assert list(files) == [CONVERTER, "condmix", QUANTIZER, INT8, TWIN_CONVERTER, TWIN]
     assert versions == {"litert-torch": "played"}
-    assert [text.partition(":")[0] for text in told] == ["small", "small", "twin"]
+    assert [text.partition(":")[0] for text in told] == ["small", "small", "small", "twin"]
 
     result = measure_files("small", files, SIZE, FEW_RUNS)
     assert [row.name for row in result.rows] == list(files)
-    assert [row.capture_seconds is None for row in result.rows] == [True, False, True, False]
-    assert all(row.difference < 1e-6 and row.median_ms > 0 and row.size_ratio == 1.0 for row in result.rows)
+    assert [row.capture_seconds is None for row in result.rows] == [True, False, True, True, True, False]
+    rows = {row.name: row for row in result.rows}
+    rounded = rows.pop(INT8)
+    assert 1e-6 < rounded.difference < 0.1
+    assert rounded.goal_ratio == result.report.ratio(INT8, QUANTIZER, Clock.CPU).ratio
+    assert all(row.difference < 1e-6 and row.median_ms > 0 and row.size_ratio == 1.0 for row in rows.values())
     assert result.rows[0].ratio == 1.0
     assert result.noise_floor is not None
+
+    monkeypatch.setattr(tflite_files, "quantize", refused)
+    fewer, _ = build_files(subject, Path("python"), SIZE, 1, told.append)
+    assert list(fewer) == [name for name in files if name != QUANTIZER]
+    assert "small: no file of ai-edge-quantizer: it has no constant kernel" in told
+    unjudged = {row.name: row for row in measure_files("small", fewer, SIZE, FEW_RUNS).rows}[INT8]
+    assert unjudged.goal_ratio is None
 
     other = BenchFile(
         module=_Small(seed=1).eval(),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from condmix.deploy.bench.tflite_files import CONVERTER
 from condmix.deploy.bench.tflite_latency import TfliteResult, TfliteRow
 from condmix.deploy.bench.tflite_page import render
+from condmix.deploy.bench.tflite_subjects import CONVERTER, INT8, QUANTIZER
 from condmix.runtime.cpu import CpuFacts
 from condmix.runtime.latency_report import CandidateSamples, LatencyReport, LatencySettings
 
@@ -86,3 +86,11 @@ def test_what_could_not_be_measured_is_said() -> None:
 
 def test_the_page_says_what_it_does_not() -> None:
     assert "anything about Arm (nothing was run there)" in _page(_row("condmix", 0.5))
+
+
+def test_a_goal_against_another_file_names_it() -> None:
+    goal = {"time_goal": 0.30, "goal_against": QUANTIZER, "capture_seconds": None}
+    page = _page(_row(CONVERTER, 1.0), _row(INT8, 0.5, goal_ratio=0.171, **goal))
+    assert f"at most 0.30: met (0.171), against {QUANTIZER} |" in page
+    page = _page(_row(CONVERTER, 1.0), _row(INT8, 0.5, goal_ratio=None, **goal))
+    assert f"at most 0.30: not measured, against {QUANTIZER} |" in page
