@@ -54,10 +54,10 @@ def main(folder: Path, litert_environment: Path, networks: tuple[str, ...], runs
         for subject in SUBJECTS:
             if networks and subject.network not in networks:
                 continue
-            files, converter_versions = build_files(subject, python, size, rounds, _tell)
-            versions |= converter_versions
-            _tell(f"{subject.network}: timing {len(files)} files")
-            results.append(measure_files(subject.network, files, size, settings))
+            built = build_files(subject, python, size, rounds, _tell)
+            versions |= built.versions
+            _tell(f"{subject.network}: timing {len(built.files)} files")
+            results.append(measure_files(subject.network, built, size, settings))
     except BenchError as error:
         click.echo(f"condmix: {error}", err=True)
         sys.exit(int(error.exit_code))
@@ -72,6 +72,7 @@ def main(folder: Path, litert_environment: Path, networks: tuple[str, ...], runs
             {
                 "network": result.network,
                 "files": [asdict(row) for row in result.rows],
+                "missing": dict(result.missing),
                 "report": result.report.to_dict(),
             }
             for result in results

@@ -21,6 +21,8 @@ from condmix.exporters.capture import capture
 from condmix.exporters.tflite.build import build_tflite
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.images import candidate_images
+from condmix.runtime.errors import ModelUnreadableError
+from condmix.runtime.litert_session import LiteRtBackend
 
 TWIN_CONVERTER = "static twin, litert-torch"
 TWIN = "static twin, condmix"
@@ -46,30 +48,45 @@ class BenchFile:
     write_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuiltFiles:
+    """All files of a subject by their names in the table, litert-torch's first.
+
+    versions: of the tools that wrote those of others. missing: what they could not make, or what the engine does not
+    open, and why.
+    """
+
+    files: Mapping[str, BenchFile]
+    versions: Mapping[str, str]
+    missing: Mapping[str, str]
+
+
 def build_files(
     subject: TfliteSubject, python: Path, size: int, rounds: int, report_progress: ReportProgress
-) -> tuple[dict[str, BenchFile], dict[str, str]]:
-    """All files of a subject by their names in the table, litert-torch's first; and the versions that wrote them.
+) -> BuiltFiles:
+    """All files of a subject.
 
-    python: the interpreter of the environment with litert-torch. rounds: how often ours are made and timed. Where
-    ai-edge-quantizer does not take the file, that is told and its row is missing.
+    python: the interpreter of the environment with litert-torch. rounds: how often ours are made and timed.
     Raises ConverterFailedError, CaptureError or NotExportableError.
     """
     module = settled_network(subject.network, {}, size)
     report_progress(f"{subject.network}: converting with litert-torch, about a minute")
     conversion = convert(python, subject.network, module, size)
     files = {CONVERTER: _theirs(module, conversion)}
+    versions, missing = dict(conversion.versions), {}
     report_progress(f"{subject.network}: converting with condmix")
     files |= _ours(module, size, rounds, subject.forms)
-    versions = dict(conversion.versions)
     if subject.int8 is not None:
         report_progress(f"{subject.network}: int8 with ai-edge-quantizer and condmix")
         try:
             quantized = quantize(
                 python, subject.network, conversion.content, candidate_images((3, size, size)).array_nchw
             )
+            LiteRtBackend().open(quantized.content, threads=1)
         except ConverterFailedError as error:
-            report_progress(f"{subject.network}: no file of ai-edge-quantizer: {error.last_line}")
+            missing[QUANTIZER] = error.last_line
+        except ModelUnreadableError as error:
+            missing[QUANTIZER] = f"its file cannot be opened: {error.reason}"
         else:
             files[QUANTIZER] = _int8(module, quantized.content, quantized.cpu_seconds, TfliteForm(options=None))
             versions |= quantized.versions
@@ -79,7 +96,7 @@ def build_files(
         twin = settled_network(subject.twin, {}, size)
         files[TWIN_CONVERTER] = _theirs(twin, convert(python, subject.twin, twin, size))
         files |= _ours(twin, size, rounds, {TWIN: TfliteForm()})
-    return files, versions
+    return BuiltFiles(files=files, versions=versions, missing=missing)
 
 
 def _int8(module: nn.Module, content: bytes, cpu_seconds: float, form: TfliteForm) -> BenchFile:

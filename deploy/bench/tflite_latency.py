@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -14,12 +14,13 @@ from torch import nn
 
 from condmix.deploy.bench.errors import WrongAnswerError
 from condmix.deploy.bench.subjects import SEED
-from condmix.deploy.bench.tflite_files import BenchFile
+from condmix.deploy.bench.tflite_files import BenchFile, BuiltFiles
 from condmix.deploy.bench.tflite_subjects import CONVERTER
 from condmix.runtime.latency import measure
 from condmix.runtime.latency_report import Clock, LatencyReport, LatencySettings
-from condmix.runtime.litert_session import LiteRtBackend
+from condmix.runtime.litert_session import LiteRtBackend, LiteRtSession
 from condmix.runtime.session import Session
+from condmix.runtime.signature import Tensor
 
 CHECKED_IMAGES = 4
 OPENINGS = 3
@@ -52,11 +53,15 @@ class TfliteRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TfliteResult:
-    """One network's measurement; its rows in the order in which the files were given."""
+    """One network's measurement; its rows in the order in which the files were given.
+
+    missing: files that others could not make, or that the engine does not open, and why.
+    """
 
     network: str
     report: LatencyReport
     rows: tuple[TfliteRow, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def noise_floor(self) -> float | None:
@@ -64,11 +69,12 @@ class TfliteResult:
         return self.report.noise_floor(Clock.CPU)
 
 
-def measure_files(network: str, files: Mapping[str, BenchFile], size: int, settings: LatencySettings) -> TfliteResult:
+def measure_files(network: str, built: BuiltFiles, size: int, settings: LatencySettings) -> TfliteResult:
     """Every file computes what PyTorch computes, and was timed on one thread in one interleaved run.
 
-    files: litert-torch's is the first, the baseline. Raises WrongAnswerError, naming every wrong file.
+    built: litert-torch's file is the first, the baseline. Raises WrongAnswerError, naming every wrong file.
     """
+    files = built.files
     images = np.random.default_rng(SEED).standard_normal((CHECKED_IMAGES, 3, size, size)).astype(np.float32)
     sessions = {
         name: [LiteRtBackend().open(file.content, threads=1) for _ in range(OPENINGS)] for name, file in files.items()
@@ -79,15 +85,26 @@ def measure_files(network: str, files: Mapping[str, BenchFile], size: int, setti
     candidates = {name: in_turn([run_of(one, images[:1]) for one in opened]) for name, opened in sessions.items()}
     report = measure(candidates, settings=settings)
     rows = tuple(_row(report, name, file, files[CONVERTER], differences[name]) for name, file in files.items())
-    return TfliteResult(network=network, report=report, rows=rows)
+    return TfliteResult(network=network, report=report, rows=rows, missing=built.missing)
 
 
 def run_of(session: Session, image_nchw: Floats) -> Callable[[], Floats]:
-    """One run on that image in the layout which the file takes: litert-torch keeps NCHW, ours is NHWC."""
+    """One run on that image in the layout and numbers which the file takes: litert-torch keeps NCHW, ours is NHWC, and
+    ai-edge-quantizer's files take and give int8."""
     (taken,) = session.signature.inputs
     (given,) = session.signature.outputs
-    image = image_nchw if taken.shape == image_nchw.shape else np.ascontiguousarray(np.moveaxis(image_nchw, 1, -1))
-    return lambda: cast(Floats, session.run({taken.name: image})[given.name])
+    is_nchw = taken.shape == image_nchw.shape
+    image: Tensor = image_nchw if is_nchw else np.ascontiguousarray(np.moveaxis(image_nchw, 1, -1))
+    scales = session.end_scales() if isinstance(session, LiteRtSession) else {}
+    if taken.name in scales:
+        scale, zero_point = scales[taken.name]
+        limits = np.iinfo(taken.dtype)
+        steps = np.round(image.astype(np.float64) / scale) + zero_point
+        image = np.clip(steps, limits.min, limits.max).astype(taken.dtype)
+    if given.name not in scales:
+        return lambda: cast(Floats, session.run({taken.name: image})[given.name])
+    step, zero = scales[given.name]
+    return lambda: np.float32(step) * (session.run({taken.name: image})[given.name].astype(np.float32) - zero)
 
 
 def in_turn(runs: Sequence[Callable[[], object]]) -> Callable[[], object]:

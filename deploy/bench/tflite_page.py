@@ -41,6 +41,7 @@ def render(
     ]
     for result in results:
         parts += [_speed_table(result), _file_table(result)]
+        parts += [f"{name}: not measured. {reason}" for name, reason in result.missing.items()]
     parts.append(_NOT_SAID)
     return "\n\n".join(parts) + "\n"
 

@@ -26,7 +26,7 @@ from condmix.deploy.bench.litert_environment import (
     quantize,
 )
 from condmix.deploy.bench.tflite import main
-from condmix.deploy.bench.tflite_files import TWIN, TWIN_CONVERTER, BenchFile, build_files
+from condmix.deploy.bench.tflite_files import TWIN, TWIN_CONVERTER, BenchFile, BuiltFiles, build_files
 from condmix.deploy.bench.tflite_latency import (
     Floats,
     check_differences,
@@ -36,9 +36,16 @@ from condmix.deploy.bench.tflite_latency import (
     run_of,
 )
 from condmix.deploy.bench.tflite_subjects import CONVERTER, INT8, QUANTIZER, SUBJECTS, TfliteForm, TfliteSubject
+from condmix.exporters.build import prepare
+from condmix.exporters.capture import capture
+from condmix.exporters.options import ExportOptions
+from condmix.exporters.quantize.calibrate import calibrate
+from condmix.exporters.quantize.tflite.build import build_int8
+from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models import zoo
 from condmix.runtime.latency_report import Clock, LatencySettings
+from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
 SIZE = 12
@@ -230,6 +237,16 @@ def test_files_get_the_layout_that_they_take() -> None:
     assert np.array_equal(run_of(_Session((1, 3, 4, 2)), image)(), image.transpose(0, 2, 3, 1))
 
 
+def test_a_file_with_integer_ends_gets_integers_and_gives_numbers() -> None:
+    prepared = prepare(capture(_Small().eval(), (3, SIZE, SIZE)), ExportOptions(stage="rewritten"), {}, lambda _: None)
+    images = np.random.default_rng(0).standard_normal((4, 3, SIZE, SIZE)).astype(np.float32)
+    ranges = calibrate(prepared, images)
+    content = build_int8(prepared, ranges, TfliteInt8Options(io_dtype="int8"), {}, lambda _: None).content
+    session = LiteRtBackend().open(content, threads=1)
+    assert {spec.dtype for spec in (*session.signature.inputs, *session.signature.outputs)} == {"int8"}
+    assert 1e-6 < difference(_Small().eval(), session, images) < 0.1
+
+
 def test_no_image_is_laid_out_while_the_clock_runs() -> None:
     session = _Session((1, 3, 4, 2))
     run = run_of(session, np.ones((1, 2, 3, 4), np.float32))
@@ -264,12 +281,14 @@ def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> 
     int8 = TfliteForm(options=None, time_goal=0.3, goal_against=QUANTIZER)
     subject = TfliteSubject(network="small", forms={"condmix": TfliteForm(size_goal=1.0)}, twin="twin", int8=int8)
     told: list[str] = []
-    files, versions = build_files(subject, Path("python"), SIZE, 1, told.append)
+    built = build_files(subject, Path("python"), SIZE, 1, told.append)
+    files = built.files
     assert list(files) == [CONVERTER, "condmix", QUANTIZER, INT8, TWIN_CONVERTER, TWIN]
-    assert versions == {"litert-torch": "played"}
+    assert built.versions == {"litert-torch": "played"}
+    assert built.missing == {}
     assert [text.partition(":")[0] for text in told] == ["small", "small", "small", "twin"]
 
-    result = measure_files("small", files, SIZE, FEW_RUNS)
+    result = measure_files("small", built, SIZE, FEW_RUNS)
     assert [row.name for row in result.rows] == list(files)
     assert [row.capture_seconds is None for row in result.rows] == [True, False, True, True, True, False]
     rows = {row.name: row for row in result.rows}
@@ -281,11 +300,17 @@ def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> 
     assert result.noise_floor is not None
 
     monkeypatch.setattr(tflite_files, "quantize", refused)
-    fewer, _ = build_files(subject, Path("python"), SIZE, 1, told.append)
-    assert list(fewer) == [name for name in files if name != QUANTIZER]
-    assert "small: no file of ai-edge-quantizer: it has no constant kernel" in told
-    unjudged = {row.name: row for row in measure_files("small", fewer, SIZE, FEW_RUNS).rows}[INT8]
-    assert unjudged.goal_ratio is None
+    fewer = build_files(subject, Path("python"), SIZE, 1, told.append)
+    assert list(fewer.files) == [name for name in files if name != QUANTIZER]
+    assert fewer.missing == {QUANTIZER: "it has no constant kernel"}
+    without = measure_files("small", fewer, SIZE, FEW_RUNS)
+    assert without.missing == fewer.missing
+    assert {row.name: row for row in without.rows}[INT8].goal_ratio is None
+
+    broken = Conversion(content=b"TFL3 of nothing", wall_seconds=1.0, cpu_seconds=1.0, versions={})
+    monkeypatch.setattr(tflite_files, "quantize", lambda *_arguments: broken)
+    unopened = build_files(subject, Path("python"), SIZE, 1, told.append)
+    assert unopened.missing[QUANTIZER].startswith("its file cannot be opened: ai-edge-litert says: ")
 
     other = BenchFile(
         module=_Small(seed=1).eval(),
@@ -294,8 +319,9 @@ def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> 
         capture_seconds=None,
         write_seconds=0.0,
     )
+    wrong = BuiltFiles(files={CONVERTER: files[CONVERTER], "condmix": other}, versions={}, missing={})
     with pytest.raises(WrongAnswerError, match="small: not measured"):
-        measure_files("small", {CONVERTER: files[CONVERTER], "condmix": other}, SIZE, FEW_RUNS)
+        measure_files("small", wrong, SIZE, FEW_RUNS)
 
 
 def test_the_subjects_are_in_the_zoo() -> None:

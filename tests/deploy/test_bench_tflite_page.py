@@ -27,7 +27,7 @@ def _row(name: str, ratio: float | None, **changes: object) -> TfliteRow:
     return TfliteRow(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-def _page(*rows: TfliteRow, rounds: int = 30) -> str:
+def _page(*rows: TfliteRow, rounds: int = 30, missing: dict[str, str] | None = None) -> str:
     samples = tuple(range(1000, 1000 + 2 * rounds))
     candidates = tuple(
         CandidateSamples(name=name, wall_ns=samples, cpu_ns=samples, warmup_wall_ns=(), warmup_cpu_ns=())
@@ -47,7 +47,7 @@ def _page(*rows: TfliteRow, rounds: int = 30) -> str:
         usable_cores=2,
         versions=(),
     )
-    result = TfliteResult(network="mixnet_s", report=report, rows=rows)
+    result = TfliteResult(network="mixnet_s", report=report, rows=rows, missing=missing or {})
     return render([result], machine, {"litert-torch": "0.10.0"}, "python -m bench out", 3)
 
 
@@ -94,3 +94,8 @@ def test_a_goal_against_another_file_names_it() -> None:
     assert f"at most 0.30: met (0.171), against {QUANTIZER} |" in page
     page = _page(_row(CONVERTER, 1.0), _row(INT8, 0.5, goal_ratio=None, **goal))
     assert f"at most 0.30: not measured, against {QUANTIZER} |" in page
+
+
+def test_what_could_not_be_measured_is_named_with_its_reason() -> None:
+    page = _page(_row(CONVERTER, 1.0), missing={QUANTIZER: "its file cannot be opened"})
+    assert f"\n\n{QUANTIZER}: not measured. its file cannot be opened\n\n" in page
