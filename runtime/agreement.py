@@ -12,6 +12,8 @@ import numpy as np
 
 from condmix.runtime.errors import InvalidSettingError
 
+LEAST_SQNR_DB = 10.0
+"""What a rounded file must keep, median over images: noise a tenth of the signal. Ruined ones lie around 0."""
 MOST_DB = 200.0
 """An exact copy has no noise; its ratio is capped here, beyond what float32 can tell apart."""
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from condmix.runtime.agreement import OutputAgreement, agreement
+from condmix.runtime.agreement import LEAST_SQNR_DB, OutputAgreement, agreement
 from condmix.runtime.errors import InvalidSettingError
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
@@ -27,8 +27,6 @@ step, in whatever kernel it happens, as others amplify float32 rounding."""
 NUDGE = 0.05
 """Of a step of the input's grid, at random: one pixel in forty is then rounded to its neighbour."""
 SEEDS = (1, 2)
-LEAST_SQNR_DB = 10.0
-"""Median over images: noise a tenth of the signal. What tools ruin silently lies around 0 dB."""
 
 
 @dataclass(frozen=True, kw_only=True)

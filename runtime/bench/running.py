@@ -124,11 +124,10 @@ class RunningSubject:
 
     def record(self) -> SubjectRecord:
         """What is known by now."""
-        known = self.identity.holds_integers if self.identity.holds_integers is not None else self.holds_integers
         return SubjectRecord(
             subject=self.subject,
             format=str(self.identity.format),
-            precision=precision_of(known),
+            precision=precision_of(self._holds_integers()),
             sha256=self.identity.sha256,
             size_bytes=self.identity.size_bytes,
             engine_version=self.engine_version,
@@ -140,6 +139,10 @@ class RunningSubject:
             delegate_coverage=self.delegate_coverage,
             failure=self.failure,
         )
+
+    def _holds_integers(self) -> bool | None:
+        """Whether the file is one in int8; None before it was opened, where only its engine can tell."""
+        return self.identity.holds_integers if self.identity.holds_integers is not None else self.holds_integers
 
     def _open(self) -> None:
         subject = self.subject
@@ -239,6 +242,7 @@ class RunningSubject:
             file_name=self.subject.file.name,
             tolerance=TFLITE_TOLERANCE if self.subject.engine == LITERT else ONNX_TOLERANCE,
             scales=scales,
+            is_rounded=bool(self._holds_integers()),
         )
         before = self.agreement
         if before is None or (found.passed, -found.max_abs_difference) < (before.passed, -before.max_abs_difference):

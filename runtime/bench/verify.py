@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from condmix.runtime.agreement import OutputAgreement, agreement
+from condmix.runtime.agreement import LEAST_SQNR_DB, OutputAgreement, agreement
 from condmix.runtime.bench.reference import Limit, Reference
 from condmix.runtime.bench.samples import Agreement
 from condmix.runtime.signature import Tensor
@@ -24,10 +24,12 @@ def verify(
     file_name: str,
     tolerance: str,
     scales: Mapping[str, tuple[float, int]] | None = None,
+    is_rounded: bool = False,
 ) -> Agreement:
     """What the outputs, [K, batch, ...] each, are against those of the images that were fed.
 
-    file_name: its limit in the reference is what counts; a file without one is held to the named tolerance.
+    file_name: its limit in the reference is what counts; a file without one is held to the named tolerance, or where
+    it is rounded on purpose to what our own rounded files must keep.
     scales: (scale, zero point) of outputs that the file stores as integers.
     """
     problems = []
@@ -55,6 +57,8 @@ def verify(
     compared = agreement(expected, actual)
     difference = max(_difference(expected[name], actual[name]) for name in expected)
     limit = reference.limits.get(file_name)
+    if limit is None and is_rounded:
+        limit = Limit(sqnr_db=LEAST_SQNR_DB)
     if limit is None:
         return _by_tolerance(reference, expected, actual, compared, difference, file_name, tolerance)
     return _by_limit(reference, compared, difference, limit)

@@ -52,6 +52,16 @@ def test_a_rounded_file_is_held_to_what_it_must_keep(limits: dict[str, float], e
     assert expected is None or found.detail.startswith(expected)
 
 
+def test_a_rounded_file_that_the_reference_does_not_know_must_keep_what_ours_do():
+    generator = np.random.default_rng(1)
+    noise = generator.normal(size=LOGITS[ROWS].shape).astype(np.float32)
+    near = check(LOGITS[ROWS] + 0.1 * noise, reference(), file_name="b", is_rounded=True)
+    assert near.passed
+    assert near.detail.endswith("at least 10.0")
+    assert not check(LOGITS[ROWS] + noise, reference(), file_name="b", is_rounded=True).passed
+    assert not check(LOGITS[ROWS] + 0.1 * noise, reference(), file_name="b").passed
+
+
 def test_a_file_that_the_reference_does_not_know_is_held_to_the_tolerance():
     near, far = LOGITS[ROWS] * np.float32(1 + 1e-6), LOGITS[ROWS] * np.float32(1.001)
     found = check(near, reference(), file_name="b")
