@@ -10,7 +10,7 @@ OUTPUT ?= demo-output
 LITERT := .venv-litert
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench bench-tflite wheel golden clean
+.PHONY: help demo test check test-devices lint types bench bench-tflite wheel golden clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,11 +32,14 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train a CondConv net and a MixNet on handwritten digits, export and verify both
 	$(BIN)/python -m condmix.deploy.demo $(OUTPUT)
 
-test: lint types  ## everything: lint, types, all tests
-	$(PYTEST) -n 2 --dist worksteal
+test: lint types  ## everything: lint, types, all tests but those that need a device
+	$(PYTEST) -n 2 --dist worksteal -m "not device"
 
 check: lint types  ## the quick inner loop, under two minutes: no slow tests, fewer examples
-	$(PYTEST) -n 2 --dist worksteal -q -m "not slow" --hypothesis-profile quick
+	$(PYTEST) -n 2 --dist worksteal -q -m "not slow and not device" --hypothesis-profile quick
+
+test-devices: $(READY)  ## boards by ssh, phones by adb, browsers, emulated Arm: what is missing here is skipped with its reason
+	$(PYTEST) -m device -rs tests
 
 lint: $(READY)  ## ruff: rules and formatting
 	$(BIN)/ruff check .
