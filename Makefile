@@ -10,7 +10,7 @@ OUTPUT ?= demo-output
 LITERT := .venv-litert
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-devices lint types bench bench-tflite wheel golden clean
+.PHONY: help demo test check test-devices lint types bench bench-tflite accuracy wheel golden clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ $(LITERT)/.ready:
 
 bench-tflite: $(READY) $(LITERT)/.ready  ## TFLite speed against litert-torch, which gets a 2 GB environment of its own
 	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.tflite bench-output --litert-environment $(LITERT)
+
+accuracy: $(READY) $(LITERT)/.ready  ## int8 accuracy of full-size networks, trained first: an hour and more, into bench-output/
+	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.accuracy bench-output --litert-environment $(LITERT)
 
 wheel: $(READY)  ## build the wheel and the source distribution, and try the wheel in a clean environment
 	rm -rf build dist
