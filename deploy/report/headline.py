@@ -236,7 +236,9 @@ def _steady_table(view: ReportView) -> Table:
 
 def _cpu_share(one: MeasuredSubject) -> str:
     samples = one.record.samples
-    return f"{sum(samples.cpu_ns) / sum(samples.wall_ns):.2f}" if sum(samples.wall_ns) else ""
+    if not sum(samples.wall_ns) or not sum(samples.cpu_ns):  # a browser tells no CPU time
+        return ""
+    return f"{sum(samples.cpu_ns) / sum(samples.wall_ns):.2f}"
 
 
 def _openings_table(view: ReportView) -> Table:

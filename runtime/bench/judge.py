@@ -47,7 +47,11 @@ def _finding(verdict: Judgement, reason: str) -> Finding:
 
 
 def _unverified(report: BenchReport) -> list[Finding]:
-    without = [one.name for one in report.subjects if one.agreement is None and one.name != report.control]
+    without = [
+        one.name
+        for one in report.subjects
+        if one.agreement is None and one.name != report.control and one.failure is None  # lost ones are told apart
+    ]
     wrong = [one for one in report.subjects if one.agreement is not None and not one.agreement.passed]
     found = [
         _finding(Judgement.UNVERIFIED, f"{one.name!r} does not compute what its reference says: {one.agreement.detail}")

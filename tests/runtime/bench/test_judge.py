@@ -56,6 +56,12 @@ def test_outputs_that_nobody_compared():
     ]
 
 
+def test_a_subject_that_was_lost_is_told_as_lost_and_not_as_unverified():
+    lost = with_subject(QUIET, 1, agreement=None, failure="the engine did not load")
+    assert reasons(lost, Judgement.UNVERIFIED) == []
+    assert any("was lost: the engine did not load" in reason for reason in reasons(lost, Judgement.TOO_SHORT))
+
+
 def test_outputs_that_are_wrong():
     wrong = replace(AGREEMENT, passed=False, detail="largest difference 3, at most 1e-04")
     assert reasons(with_subject(QUIET, 0, agreement=wrong), Judgement.UNVERIFIED) == [

@@ -1,0 +1,14 @@
+"""What can go wrong between this computer and a browser."""
+
+from __future__ import annotations
+
+from condmix.deploy.devices.errors import DeviceError
+
+DEVICE = "browser"
+
+
+class BrowserError(DeviceError):
+    """A browser could not measure. step: in which it happened ("serving the page", "waiting for the browser" ...)."""
+
+    def __init__(self, step: str, found: str, next_step: str) -> None:
+        super().__init__(DEVICE, step, found.rstrip("."), next_step)
