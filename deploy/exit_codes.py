@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from types import MappingProxyType
 
+from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.errors import ImagesError, OutputError, PlanError, UnreadableFileError
 from condmix.exporters.errors import (
     CalibrationError,
@@ -44,13 +45,14 @@ MEANINGS = MappingProxyType(
         ExitCode.PARITY: "the file does not compute what PyTorch computes",
         ExitCode.ACCURACY: "int8 loses more accuracy than --max-drop allows",
         ExitCode.LATENCY: "a latency gate (--fail-if, --baseline) is not met",
-        ExitCode.MISSING: "an engine or package is not installed",
+        ExitCode.MISSING: "an engine, a package or a device is missing, or the device failed",
         ExitCode.INTERRUPTED: "interrupted",
     }
 )
 """Those that a command can end with today, in the words of --help."""
 
 CODE_OF_FAILURE: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (DeviceError, ExitCode.MISSING),
     (OptionsError, ExitCode.USAGE),
     (PlanError, ExitCode.USAGE),
     (InvalidSettingError, ExitCode.USAGE),

@@ -14,6 +14,7 @@ from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.invocation import current_invocation
 from condmix.deploy.json_text import to_json
+from condmix.deploy.measure.bundle_files import model_files
 from condmix.deploy.measure.flags import bench_options
 from condmix.deploy.parameters import exit_code_epilog, output_options
 from condmix.deploy.terminal import stage_progress
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         "condmix bench other.onnx --shape images=1x3x320x320 --profile -o report",
         'condmix bench stock.onnx model.onnx --fail-if "p90(model)>12ms" --fail-if "ratio(model)>0.9"',
         "condmix bench stock.onnx model.onnx --baseline old/report.json --max-regression 5% --github",
+        "condmix bench model.onnx --device ssh://pi@board --device local -o report",
+        "condmix bench model.condmix.zip --device browser --bind 0.0.0.0",
         "condmix bench --write-runner condmix-runner.pyz",
     ),
 )
@@ -58,6 +61,11 @@ def bench(
     shapes: Sequence[tuple[str, tuple[int, ...]]],
     no_delegate: bool,
     profile: bool,
+    devices: Sequence[str],
+    fleet: Path | None,
+    clean: bool,
+    bind: str,
+    port: int,
     output: Path | None,
     overwrite: bool,
     fail_if: Sequence[str],
@@ -70,13 +78,15 @@ def bench(
     quiet: bool,
     verbose: bool,
 ) -> ExitCode:
-    """Measure every FILE, .onnx or .tflite files of anybody, in turns on this CPU, and say how far it can be believed.
+    """Measure every FILE, .onnx or .tflite of anybody or a bundle, in turns, and say how far that can be believed.
 
     The first FILE is the one that others are compared with; it is measured twice, and what the two differ by is the
     noise. Outputs are checked against the reference beside each file in the same run. Without -o a table is printed.
     """
     if write_runner is not None:
         return _write_runner(write_runner, files, overwrite=overwrite)
+    if clean:
+        return _clean(devices, fleet, files)
     if not files:
         message = "give at least one .onnx or .tflite file to measure"
         raise click.UsageError(message, ctx=click.get_current_context())
@@ -86,8 +96,9 @@ def bench(
     if most_seconds is not None and most_seconds < seconds:
         summary = "no measurement could be long enough:"
         raise PlanError(summary, [f"--most-seconds {most_seconds:g} is less than --seconds {seconds:g}"])
-    with stage_progress(quiet=quiet) as say:
+    with stage_progress(quiet=quiet) as say, model_files(files) as models:
         say("look into the files")
+        from condmix.deploy.measure.elsewhere import Outputs, measure_elsewhere, named_elsewhere, tell_elsewhere
         from condmix.deploy.measure.gates import read_gates
         from condmix.deploy.measure.plan import BenchRequest, make_plan
         from condmix.deploy.measure.profiles import Profiles
@@ -111,7 +122,7 @@ def bench(
             seed=seed,
         )
         request = BenchRequest(
-            files=files,
+            files=models,
             threads=threads,
             batches=batches or (),
             shapes=dict(shapes),
@@ -121,18 +132,25 @@ def bench(
             seed=seed,
         )
         plan = checks.run(lambda: make_plan(request))
+        gated = bool(fail_if) or baseline is not None or junit is not None or github
+        where = checks.run(lambda: named_elsewhere(devices, fleet, bind=bind, port=port, profile=profile, gated=gated))
         if gates is not None and plan is not None:
             checks.run(lambda: gates.check(plan.names))
         checks.raise_if_any()
         assert gates is not None
         assert plan is not None
+        command = current_invocation().command_line
+        if where is not None:
+            found = measure_elsewhere(where, plan, settings, command=command, say=say)
+            outputs = Outputs(folder=output, overwrite=overwrite, junit=junit, github=github, as_json=as_json)
+            return tell_elsewhere(found, gates, outputs)
         report = run_bench(
             plan.subjects,
             settings,
             inputs=plan.inputs,
             references=plan.references,
             report_progress=told(say),
-            command=current_invocation().command_line,
+            command=command,
         )
         profiles = Profiles(say)
         images = {**{name: one.inputs for name, one in plan.references.items()}, **plan.inputs}
@@ -181,6 +199,24 @@ def _write_runner(path: Path, files: Sequence[Path], *, overwrite: bool) -> Exit
     click.echo(f"runner: {path}")
     click.echo(f"next: copy it and the files to the device, then: python {path.name} FILE... --output report.json")
     return ExitCode.OK
+
+
+def _clean(addresses: Sequence[str], fleet: Path | None, files: Sequence[Path]) -> ExitCode:
+    """Nothing of condmix is left on the devices; one that fails does not keep the others from being cleaned."""
+    if files or not (addresses or fleet):
+        summary = "--clean is about devices, and measures nothing:"
+        problems = [f"leave {file} out" for file in files]
+        if not (addresses or fleet):
+            problems.append("say which with --device or --fleet")
+        raise PlanError(summary, problems)
+    from condmix.deploy.devices.run import clean_devices, named_devices
+
+    removed, failed = clean_devices(named_devices(addresses, fleet))
+    for line in removed:
+        click.echo(line)
+    for line in failed:
+        click.echo(f"condmix: {line}", err=True)
+    return ExitCode.MISSING if failed else ExitCode.OK
 
 
 def _require_room(output: Path | None, junit: Path | None, *, overwrite: bool) -> None:

@@ -164,9 +164,33 @@ _WHAT_COMES_OUT: tuple[Callable[[Any], Any], ...] = (
     ),
 )
 
+_WHERE: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--device",
+        "devices",
+        metavar="ADDRESS",
+        multiple=True,
+        help="local (the default), ssh://USER@HOST, adb[:SERIAL], browser, emulated:cortex-a53 (numerics only), or a "
+        "name of --fleet; several are measured side by side.",
+    ),
+    click.option("--fleet", metavar="FILE.toml", type=_PATH, help="Devices by name; without --device all of them."),
+    click.option("--clean", is_flag=True, help="Remove everything of condmix from the devices; no FILE then."),
+    click.option(
+        "--bind", default="127.0.0.1", show_default=True, help="Of the page for --device browser; 0.0.0.0 for phones."
+    ),
+    click.option(
+        "--port",
+        metavar="N",
+        type=click.IntRange(0, 65535),
+        default=0,
+        show_default=True,
+        help="Of that page; 0: any free.",
+    ),
+)
+
 
 def bench_options(command: Command) -> Command:
     """Adds every flag of condmix bench but those that all commands share."""
-    for option in reversed((*_HOW_LONG, *_WHAT_IS_FED, *_WHAT_COMES_OUT)):
+    for option in reversed((*_HOW_LONG, *_WHAT_IS_FED, *_WHERE, *_WHAT_COMES_OUT)):
         command = option(command)
     return command
