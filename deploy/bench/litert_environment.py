@@ -55,8 +55,8 @@ def find_python(environment: Path) -> Path:
     return python
 
 
-def convert(python: Path, network: str, module: nn.Module, size: int) -> Conversion:
-    """The network (eval mode) for one image of 3 x size x size, as litert-torch writes it with its defaults.
+def convert(python: Path, network: str, module: nn.Module, size: int, *, channels: int = 3) -> Conversion:
+    """The network (eval mode) for one image of channels x size x size, as litert-torch writes it with its defaults.
 
     The network travels as a `torch.export` program: from it the converter writes the bytes that it writes from the
     module, and its environment needs nothing of ours. Raises ConverterFailedError.
@@ -68,7 +68,7 @@ def convert(python: Path, network: str, module: nn.Module, size: int) -> Convers
         with warnings.catch_warnings():
             # torch's own export code warns about its tree utilities; nothing a user could act on.
             warnings.simplefilter("ignore")
-            program = torch.export.export(module, (torch.zeros(1, 3, size, size),))
+            program = torch.export.export(module, (torch.zeros(1, channels, size, size),))
             torch.export.save(program, program_path)
         return _run(python, WORKER, (program_path,), output_path, report_path, "litert-torch", network)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,6 +26,7 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
         "condmix train mixnet_digits -o digits.pt --epochs 5 --seed 1",
         "condmix train condconv_digits -o two.pt --set experts=2",
         "condmix train mixnet_s -o s.pt --set in_channels=1 --set num_classes=10 --set input_size=64",
+        "condmix train condconv_digits -o slow.pt --learning-rate 2e-3 --routing-rate 2 --batch-size 32",
     ),
 )
 @click.argument("architecture", metavar="ARCH")
@@ -33,6 +35,17 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
     "--epochs",
     type=click.IntRange(min=1),
     help="Passes over the digits; the trainer's own number if left out.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="The largest one of the schedule; the trainer's own if left out, as of the next two.",
+)
+@click.option("--batch-size", type=click.IntRange(min=2), help="Digits a step.")
+@click.option(
+    "--routing-rate",
+    type=click.FloatRange(0, 1000, min_open=True),
+    help="How much faster the routing of CondConv learns than the rest.",
 )
 @click.option(
     "--seed",
@@ -57,6 +70,9 @@ def train(
     architecture: str,
     output: Path,
     epochs: int | None,
+    learning_rate: float | None,
+    batch_size: int | None,
+    routing_rate: float | None,
     seed: int,
     settings: dict[str, object],
     overwrite: bool,
@@ -77,7 +93,14 @@ def train(
     from condmix.models.training import TrainingSettings
 
     check_suits_digits(architecture, settings)
-    wanted = TrainingSettings(seed=seed) if epochs is None else TrainingSettings(seed=seed, epochs=epochs)
+    given = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "routing_rate": routing_rate,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    wanted = TrainingSettings(seed=seed, **chosen)
     with epoch_progress(architecture, quiet=quiet) as report_progress:
         trained = train_digits(architecture, settings, wanted, output, report_progress)
     result = trained.result
@@ -90,7 +113,7 @@ def train(
             "architecture": architecture,
             "settings": settings,
             "file": str(output),
-            "epochs": wanted.epochs,
+            **{name: getattr(wanted, name) for name in given},
             "seed": seed,
             "held_out_accuracy": result.held_out_accuracy,
             "held_out_count": result.held_out_count,

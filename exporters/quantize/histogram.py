@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -34,8 +35,10 @@ class Histogram:
         """Arrays with NaN or infinity in them."""
         self.zeros = 0
         """Exact zeros among the elements that were binned."""
-        self.counts = np.zeros(BINS, np.int64)
-        """The other elements that were binned."""
+        self._counts: dict[int, np.ndarray] = {}
+        """The other elements that were binned, apart by the power of two of their array's mean square."""
+        self._arrays: dict[int, int] = {}
+        """How many arrays lie behind each of those."""
         self._exponent: int | None = None
 
     @property
@@ -51,6 +54,23 @@ class Histogram:
     def edges(self) -> np.ndarray:
         """The ends of all bins, (BINS + 1,)."""
         return np.arange(-BINS // 2, BINS // 2 + 1) * self.bin_width
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The elements that were binned and are not zero, (BINS,), int64."""
+        return sum(self._counts.values(), np.zeros(BINS, np.int64))
+
+    @property
+    def fair_counts(self) -> np.ndarray:
+        """The same in float64, an array of 2**k times the median array's mean square counted 2**-k times.
+
+        Squared errors of all arrays then weigh alike, as far as they are not smaller than usual.
+        """
+        median = self._median_power()
+        counts = np.zeros(BINS)
+        for power, own in self._counts.items():
+            counts += own * math.ldexp(1.0, min(median - power, 0))
+        return counts
 
     @property
     def binned(self) -> int:
@@ -90,10 +110,10 @@ class Histogram:
         if self._exponent is None:
             self._exponent = other._exponent
         self._reach_exponent(other._exponent)
-        counts = other.counts
-        for _ in range(self._exponent - other._exponent):
-            counts = _joined_pairs(counts)
-        self.counts = self.counts + counts
+        for power, counts in other._counts.items():
+            for _ in range(self._exponent - other._exponent):
+                counts = _joined_pairs(counts)
+            self._count(power, counts, other._arrays[power])
 
     def _finite_only(self, flat: np.ndarray) -> np.ndarray:
         nan = int(np.isnan(flat).sum())
@@ -115,7 +135,7 @@ class Histogram:
     def _reach_exponent(self, exponent: int) -> None:
         assert self._exponent is not None
         while self._exponent < exponent:
-            self.counts = _joined_pairs(self.counts)
+            self._counts = {power: _joined_pairs(counts) for power, counts in self._counts.items()}
             self._exponent += 1
 
     def _bin(self, flat: np.ndarray) -> None:
@@ -129,7 +149,20 @@ class Histogram:
         places += BINS // 2
         counts = np.bincount(places, minlength=BINS)
         counts[BINS // 2] -= zeros
-        self.counts += counts
+        self._count(_power(flat), counts, 1)
+
+    def _count(self, power: int, counts: np.ndarray, arrays: int) -> None:
+        self._counts[power] = self._counts[power] + counts if power in self._counts else counts
+        self._arrays[power] = self._arrays.get(power, 0) + arrays
+
+    def _median_power(self) -> int:
+        """Of the arrays that are not zero throughout, the lower one of two; 0 without any."""
+        half, seen = sum(self._arrays.values()) / 2, 0
+        for power in sorted(self._arrays):
+            seen += self._arrays[power]
+            if seen >= half:
+                return power
+        return 0
 
 
 def _thinned(flat: np.ndarray, offset: int) -> np.ndarray:
@@ -140,6 +173,14 @@ def _thinned(flat: np.ndarray, offset: int) -> np.ndarray:
     while math.gcd(step, flat.size) != 1:
         step += 1
     return flat[offset % step :: step]
+
+
+def _power(flat: np.ndarray) -> int:
+    """The power of two next above the mean square."""
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(np.square(flat, dtype=np.float64)))
+    # The ends of float64, whose squares it does not hold, count as the nearest that it does.
+    return math.frexp(min(max(mean, sys.float_info.min), sys.float_info.max))[1]
 
 
 def _joined_pairs(counts: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@
   in Migacz, 8-bit inference with TensorRT, 2017, here with both ends free).
 - mse: the least expected squared error of rounding and clipping on the asymmetric grid of 8 bits. Rounding is off by
   step**2 / 12 in the mean (Widrow and Kollar, Quantization Noise, 2008); what is clipped, by its distance to the end.
+  An image on which the value is larger than on the median one counts by so much less: where a network amplifies, a
+  single image would otherwise choose the range, and leave all others a few steps of it.
 """
 
 from __future__ import annotations
@@ -75,9 +77,8 @@ def select(
 
 def _percentile(histogram: Histogram, seen: Range, percentile: float) -> tuple[float, float]:
     most_outside = histogram.binned * (1 - percentile / 100)
-    middle = len(histogram.counts) // 2
     counts = histogram.counts.astype(np.float64)
-    counts[middle] += histogram.zeros
+    counts[len(counts) // 2] += histogram.zeros
     below = np.concatenate(([0.0], np.cumsum(counts)))
     above = np.concatenate((np.cumsum(counts[::-1])[::-1], [0.0]))
     edges = histogram.edges
@@ -91,7 +92,8 @@ def _mse(histogram: Histogram, seen: Range, fixed_low: bool, fixed_high: bool) -
     highs = seen.high * (SHRINK_FACTORS[:1] if fixed_high or seen.high == 0 else SHRINK_FACTORS)
     edges = histogram.edges
     centres = (edges[:-1] + edges[1:]) / 2
-    moments = [np.concatenate(([0.0], np.cumsum(histogram.counts * centres**power))) for power in range(3)]
+    counts = histogram.fair_counts
+    moments = [np.concatenate(([0.0], np.cumsum(counts * centres**power))) for power in range(3)]
 
     def clipped(ends: np.ndarray, *, above: bool) -> tuple[np.ndarray, np.ndarray]:
         """The number of elements beyond each end, and the sum of their squared distances to it."""
@@ -111,33 +113,34 @@ def _mse(histogram: Histogram, seen: Range, fixed_low: bool, fixed_high: bool) -
 
 def _entropy(histogram: Histogram, seen: Range, fixed_low: bool, fixed_high: bool) -> Range:
     """Both ends by turns, until neither moves: each divergence costs a pass over the bins."""
+    counts, width = histogram.counts, histogram.bin_width
     low, high = seen.low, seen.high
     for _ in range(ENTROPY_ROUNDS):
         before = low, high
         if not (fixed_low or seen.low == 0):
             lows = seen.low * ENTROPY_FACTORS
-            low = float(lows[np.argmin([_divergence(histogram, end, high) for end in lows])])
+            low = float(lows[np.argmin([_divergence(counts, width, end, high) for end in lows])])
         if not (fixed_high or seen.high == 0):
             highs = seen.high * ENTROPY_FACTORS
-            high = float(highs[np.argmin([_divergence(histogram, low, end) for end in highs])])
+            high = float(highs[np.argmin([_divergence(counts, width, low, end) for end in highs])])
         if (low, high) == before:
             break
     return Range(low=low, high=high)
 
 
-def _divergence(histogram: Histogram, low: float, high: float) -> float:
+def _divergence(counts: np.ndarray, width: float, low: float, high: float) -> float:
     """Of the distribution with its tails heaped on the ends, from the same rounded to the grid."""
-    middle, width = len(histogram.counts) // 2, histogram.bin_width
+    middle = len(counts) // 2
     first = middle + int(np.floor(low / width))
-    last = min(middle + int(np.ceil(high / width)), len(histogram.counts))
+    last = min(middle + int(np.ceil(high / width)), len(counts))
     if last - first < FEWEST_BINS:
         return np.inf
-    inside = histogram.counts[first:last].astype(np.float64)
+    inside = counts[first:last].astype(np.float64)
     if not inside.any():
         return np.inf
     heaped = inside.copy()
-    heaped[0] += histogram.counts[:first].sum()
-    heaped[-1] += histogram.counts[last:].sum()
+    heaped[0] += counts[:first].sum()
+    heaped[-1] += counts[last:].sum()
     levels = np.arange(last - first) * INT8.steps // (last - first)
     filled = heaped > 0
     shares = np.bincount(levels, weights=inside) / np.maximum(np.bincount(levels, weights=filled), 1)

@@ -33,7 +33,8 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
     [
         (
             ["exprot"],
-            "'exprot' is not a command: did you mean 'export'? valid: audit, doctor, export, inspect, train, zoo",
+            "'exprot' is not a command: did you mean 'export'? valid: audit, bench, bundle, compare, diff, doctor, export, "
+            "inspect, report, train, verify, zoo",
         ),
         (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
         (["export", "a.pt", "--opste", "18"], "--opset"),
@@ -79,6 +80,9 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
         (["zoo", "--count"], "--counts"),
         (["train", "condconv_digits", "-o", "a.onnx"], "does not end in .pt or .pth"),
         (["train", "condconv_digits", "-o", "a.pt", "--epochs", "0"], "is not in the range"),
+        (["train", "condconv_digits", "-o", "a.pt", "--learning-rate", "0"], "is not in the range"),
+        (["train", "condconv_digits", "-o", "a.pt", "--batch-size", "1"], "is not in the range"),
+        (["train", "condconv_digits", "-o", "a.pt", "--routing-rate", "-1"], "is not in the range"),
         (["inspect", "a.onnx", "--arch", "mixnet_s"], "--arch is about weights files"),
     ],
 )

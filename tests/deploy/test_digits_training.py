@@ -45,6 +45,29 @@ def test_training_saves_a_checkpoint_that_loads(condmix: Run, tmp_path: Path) ->
     )
 
 
+@pytest.mark.usefixtures("few_digits")
+def test_how_to_train_can_be_said(condmix: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from condmix.models import training
+    from condmix.models.training import TrainingResult, TrainingSettings
+
+    result = TrainingResult(epoch_losses=(1.0,), held_out_accuracy=0.5, held_out_count=360, seconds=0.1)
+    used: list[TrainingSettings] = []
+
+    def note(_module: object, _data: object, settings: TrainingSettings, _report: object) -> TrainingResult:
+        used.append(settings)
+        return result
+
+    monkeypatch.setattr(training, "train", note)
+    said = {"epochs": 3, "learning_rate": 2e-3, "batch_size": 32, "routing_rate": 2.0, "seed": 4}
+    flags = [text for name, value in said.items() for text in (f"--{name.replace('_', '-')}", value)]
+    ran = condmix("train", "mixnet_digits", "-o", tmp_path / "a.pt", "--json", *flags)
+    record = json.loads(ran.out)
+    assert {name: record[name] for name in said} == said
+    record = json.loads(condmix("train", "mixnet_digits", "-o", tmp_path / "b.pt", "--json").out)
+    assert {name: record[name] for name in said} == {name: getattr(TrainingSettings(), name) for name in said}
+    assert used == [TrainingSettings(**said), TrainingSettings()]  # type: ignore[arg-type]
+
+
 def test_a_network_that_does_not_suit_is_refused_with_what_would(condmix: Run, tmp_path: Path) -> None:
     ran = condmix("train", "mixnet_s", "-o", tmp_path / "a.pt")
     assert ran.code == 2

@@ -25,8 +25,9 @@ def of(*arrays: np.ndarray) -> Histogram:
 
 def same(one: Histogram, other: Histogram) -> bool:
     names = ("count", "low", "high", "nan_count", "infinity_count", "arrays", "unsound_arrays", "zeros", "reach")
-    return all(getattr(one, name) == getattr(other, name) for name in names) and np.array_equal(
-        one.counts, other.counts
+    return all(getattr(one, name) == getattr(other, name) for name in names) and all(
+        np.array_equal(left, right)
+        for left, right in ((one.counts, other.counts), (one.fair_counts, other.fair_counts))
     )
 
 
@@ -70,6 +71,30 @@ def test_widening_joins_pairs_and_loses_nothing() -> None:
     assert found.reach == 1024.0 > narrow
     assert found.binned == 1001
     np.testing.assert_array_equal(found.counts, np.histogram([*small.astype(float), 1000.0], bins=found.edges)[0])
+
+
+def test_an_array_counts_less_by_as_much_as_it_is_louder_than_the_median_one() -> None:
+    usual = np.array([1.0, -1.5, 0.5], np.float32)  # mean squares from 1 to 2 for all scales below
+    found = of(usual, usual / 64, usual * 4, usual)
+    assert found.counts.sum() == 12
+    # The median is the usual one: a quiet array counts as it does, one of 16 times the mean square a sixteenth.
+    assert found.fair_counts.sum() == 9 + 3 / 16
+    loud = found.edges[:-1] >= 2
+    np.testing.assert_array_equal(found.fair_counts[loud], found.counts[loud] / 16)
+    np.testing.assert_array_equal(found.fair_counts[found.edges[:-1] < -2], found.counts[found.edges[:-1] < -2] / 16)
+
+
+def test_arrays_of_one_loudness_all_count_in_full() -> None:
+    generator = np.random.default_rng(0)
+    found = of(*(generator.choice([-1.25, 1.0, 1.25], 50).astype(np.float32) for _ in range(5)))
+    np.testing.assert_array_equal(found.fair_counts, found.counts)
+
+
+def test_arrays_of_zeros_say_nothing_of_what_is_usual() -> None:
+    """A value that is dead on most images is rounded for the others."""
+    usual = np.array([1.0, -1.5, 0.5], np.float32)
+    found = of(*[np.zeros(3, np.float32)] * 5, usual, usual * 4, usual)
+    assert found.fair_counts.sum() == 6 + 3 / 16
 
 
 @exact_rule
@@ -126,4 +151,10 @@ def test_nothing_and_zeros_only_have_no_reach() -> None:
 def test_the_ends_of_float32_are_binned(number: float, dtype: type) -> None:
     found = of(np.array([number, 0.0], dtype))
     assert found.binned == 2
-    assert found.counts.sum() == 1
+    assert found.counts.sum() == found.fair_counts.sum() == 1
+
+
+@pytest.mark.parametrize("number", [1e200, 1e-200])
+def test_squares_that_float64_does_not_hold_are_counted_too(number: float) -> None:
+    found = of(np.array([number, 0.0]))
+    assert found.counts.sum() == found.fair_counts.sum() == 1

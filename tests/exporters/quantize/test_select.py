@@ -102,6 +102,37 @@ def test_outliers_are_clipped_where_that_is_worth_it() -> None:
         assert 3.5 < select(found, method).high < 20
 
 
+@pytest.mark.parametrize("amplified", [8, 64, 512])
+def test_mse_is_the_best_for_all_images_alike(amplified: int) -> None:
+    """One image in a hundred is so much larger; each image's error is measured by its own size."""
+    images = [normal(2000, seed).astype(np.float32) for seed in range(100)]
+    images[7] *= amplified
+    found = Histogram()
+    for image in images:
+        found.add(image)
+
+    def relative_error(span: Range) -> float:
+        return float(np.mean([squared_error(image, span) / np.mean(image**2.0) for image in images]))
+
+    chosen = select(found, "mse")
+    low, high = found.low, found.high
+    tried = [
+        relative_error(Range(low=low * left, high=high * right))
+        for left in SHRINK_FACTORS[::14]
+        for right in SHRINK_FACTORS[::14]
+    ]
+    assert relative_error(chosen) <= 1.05 * min(tried)
+
+
+def test_an_image_far_too_large_for_all_others_is_given_up() -> None:
+    images = [normal(2000, seed).astype(np.float32) for seed in range(100)]
+    found = Histogram()
+    for image in (*images[1:], 512 * images[0]):
+        found.add(image)
+    assert select(found, "minmax").high > 1000
+    assert select(found, "mse").high < 100
+
+
 def test_each_end_is_clipped_by_itself() -> None:
     upper, lower = select(with_one_outlier(30.0), "mse"), select(with_one_outlier(-30.0), "mse")
     assert upper.high < 20
