@@ -13,7 +13,7 @@ from condmix.runtime.bench.report import BenchReport
 from tests.deploy.report.chromium import Page, open_page, program
 from tests.deploy.report.synthetic import full_report
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.device
 
 WIDTHS = (360, 1280)
 SMALLEST_TEXT = 11.0
