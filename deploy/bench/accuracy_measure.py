@@ -30,7 +30,7 @@ from condmix.deploy.bench.accuracy_scores import (
 from condmix.deploy.bench.accuracy_subjects import AccuracySubject, trained_network
 from condmix.models.condconv import Routing
 from condmix.models.training import TrainingProgress
-from condmix.runtime.errors import InferenceError, one_line
+from condmix.runtime.errors import InferenceError, ModelUnreadableError, one_line
 
 CALIBRATION_FILE = "digits-calibration.npy"
 
@@ -87,6 +87,8 @@ def _scored(file: AccuracyFile, images: AccuracyImages, told: ReportProgress) ->
     told(f"scores of {file.name}")
     try:
         return file_scores(file, images)
+    except ModelUnreadableError as error:
+        return f"its file cannot be opened: {error.reason}"
     except InferenceError as error:
         return one_line(error)
 
