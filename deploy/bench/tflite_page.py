@@ -32,8 +32,9 @@ def render(
         "LiteRT with its XNNPACK delegate, one thread, batch 1, CPU time of the computing thread; every file of a "
         f"network is opened {OPENINGS} times, and each opening takes its turn in every round. Intervals are "
         f"{CONFIDENCE:.0%} bootstrap intervals of the ratio of medians.",
-        "Difference: the largest from PyTorch's output over several images, relative to its largest output; a file "
-        "beyond its bound is not measured. Conversion, in CPU seconds: ours as capturing the network with torch + "
+        "Difference: the largest from PyTorch's output over several images, relative to its largest output; a float32 "
+        "file beyond what exports are held to is not measured; rounded weights move an untrained network as they do. "
+        "Conversion, in CPU seconds: ours as capturing the network with torch + "
         f"writing the file, the median of {rounds}; litert-torch's as a whole, once, in a fresh process and without "
         "its import; of int8 files what comes after the float graph or file. The goal of at most "
         f"{CONVERSION_GOAL_SECONDS:.0f} s is for writing the float file. Int8: weights and activations, calibrated on "

@@ -9,6 +9,7 @@ from condmix.exporters.tflite.options import TfliteOptions
 from condmix.runtime.tolerance import Tolerance
 
 CONVERTER = "litert-torch"
+FLOAT32 = "float32_tflite"
 QUANTIZER = "litert-torch + ai-edge-quantizer"
 INT8 = "condmix int8"
 CONVERSION_GOAL_SECONDS = 5.0
@@ -29,12 +30,12 @@ class TfliteForm:
     size_goal: float | None = None
 
     @property
-    def largest_difference(self) -> float | None:
-        """From PyTorch, relative to the largest output: what exports are held to; beyond it nothing is measured.
-
-        None in int8: it is rounded on purpose, and how much that moves an untrained network says nothing.
-        """
-        return None if self.options is None else Tolerance.for_precision(self.options.tolerance_name).relative
+    def tolerance(self) -> Tolerance | None:
+        """What exports are held to; beyond it nothing is measured. None where weights or activations are rounded on
+        purpose: how much that moves an untrained network says nothing."""
+        if self.options is None or self.options.tolerance_name != FLOAT32:
+            return None
+        return Tolerance.for_precision(FLOAT32)
 
 
 @dataclass(frozen=True, kw_only=True)

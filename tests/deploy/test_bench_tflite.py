@@ -29,10 +29,12 @@ from condmix.deploy.bench.tflite import main
 from condmix.deploy.bench.tflite_files import TWIN, TWIN_CONVERTER, BenchFile, BuiltFiles, build_files
 from condmix.deploy.bench.tflite_latency import (
     Floats,
+    bound_of,
     check_differences,
     difference,
     in_turn,
     measure_files,
+    own_error,
     run_of,
 )
 from condmix.deploy.bench.tflite_subjects import CONVERTER, INT8, QUANTIZER, SUBJECTS, TfliteForm, TfliteSubject
@@ -182,30 +184,23 @@ def test_a_converter_that_ends_well_without_a_file_failed_too(tmp_path: Path) ->
 # What is compared before it is timed
 
 
-def _file(options: TfliteOptions | None) -> BenchFile:
-    return BenchFile(
-        module=nn.Identity(),
-        content=b"",
-        form=TfliteForm(options=options),
-        capture_seconds=None,
-        write_seconds=0.0,
-    )
-
-
 def test_every_wrong_file_is_named_and_nan_is_wrong() -> None:
-    files = {name: _file(TfliteOptions()) for name in ("right", "off", "lost")} | {
-        "rounded": _file(TfliteOptions(precision="float16")),
-        "int8": _file(None),
-    }
+    forms = {name: TfliteForm() for name in ("right", "off", "lost")}
+    forms |= {"half": TfliteForm(options=TfliteOptions(precision="float16")), "int8": TfliteForm(options=None)}
+    bounds = {name: bound_of(form, error=1e-6) for name, form in forms.items()}
     with pytest.raises(WrongAnswerError) as caught:
-        check_differences(
-            "net", {"right": 4e-5, "off": 6e-5, "lost": float("nan"), "rounded": 6e-5, "int8": 0.3}, files
-        )
+        check_differences("net", {"right": 4e-5, "off": 6e-5, "lost": float("nan"), "half": 6e-2, "int8": 0.3}, bounds)
     assert str(caught.value) == (
         "net: not measured, for files do not compute what PyTorch computes\n"
-        "  - off: differs by 6.0e-05 of the largest output, expected at most 5e-05\n"
-        "  - lost: differs by nan of the largest output, expected at most 5e-05"
+        "  - off: differs by 6.0e-05 of the largest output, expected at most 5.0e-05\n"
+        "  - lost: differs by nan of the largest output, expected at most 5.0e-05"
     )
+
+
+def test_a_network_that_amplifies_rounding_has_as_much_more_room() -> None:
+    assert bound_of(TfliteForm(), error=3e-5) == 4 * 3e-5
+    error = own_error(_Small().eval(), np.ones((2, 3, SIZE, SIZE), np.float32))
+    assert 0 < error < 1e-6
 
 
 class _Session:
