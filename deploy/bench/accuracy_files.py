@@ -10,8 +10,7 @@ import numpy as np
 
 from condmix.deploy.bench.errors import ConverterFailedError, WrongAnswerError
 from condmix.deploy.bench.litert_environment import convert, quantize
-from condmix.deploy.bench.quantize_static import quantize_static_plain
-from condmix.deploy.compare.stock import stock_int8, stock_onnx
+from condmix.deploy.compare.stock import stock_int8, stock_int8_as_it_comes, stock_onnx
 from condmix.deploy.format_choices import FORMATS, ONNX, TFLITE, FormatFlags, choose_formats
 from condmix.deploy.int8.flags import Int8Flags
 from condmix.deploy.int8.pipeline import run as run_int8
@@ -120,7 +119,7 @@ def stock_files(
     report_progress("torch.onnx.export")
     stock = stock_onnx(network.module, network.input_size)
     files = []
-    for name, make in ((STATIC, quantize_static_plain), (STATIC_CHANNELS, stock_int8)):
+    for name, make in ((STATIC, stock_int8_as_it_comes), (STATIC_CHANNELS, stock_int8)):
         report_progress(name)
         try:
             content = make(stock, calibration_nchw)

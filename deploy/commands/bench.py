@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "bench",
-    short_help="Measure the latency of ONNX and TFLite files on this CPU.",
+    short_help="Measure the latency of ONNX and TFLite files.",
     epilog=exit_code_epilog(
         "condmix bench model.onnx model_int8.onnx model.tflite",
         "condmix bench model.onnx --threads 1,4 -o report",
@@ -98,7 +98,13 @@ def bench(
         raise PlanError(summary, [f"--most-seconds {most_seconds:g} is less than --seconds {seconds:g}"])
     with stage_progress(quiet=quiet) as say, model_files(files) as models:
         say("look into the files")
-        from condmix.deploy.measure.elsewhere import Outputs, measure_elsewhere, named_elsewhere, tell_elsewhere
+        from condmix.deploy.measure.elsewhere import (
+            Outputs,
+            measure_elsewhere,
+            named_elsewhere,
+            require_room_elsewhere,
+            tell_elsewhere,
+        )
         from condmix.deploy.measure.gates import read_gates
         from condmix.deploy.measure.plan import BenchRequest, make_plan
         from condmix.deploy.measure.profiles import Profiles
@@ -134,6 +140,8 @@ def bench(
         plan = checks.run(lambda: make_plan(request))
         gated = bool(fail_if) or baseline is not None or junit is not None or github
         where = checks.run(lambda: named_elsewhere(devices, fleet, bind=bind, port=port, profile=profile, gated=gated))
+        if where is not None:
+            checks.run(lambda: require_room_elsewhere(where, output, overwrite=overwrite))
         if gates is not None and plan is not None:
             checks.run(lambda: gates.check(plan.names))
         checks.raise_if_any()

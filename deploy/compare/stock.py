@@ -33,11 +33,18 @@ def stock_int8(stock: bytes, images: Iterable[np.ndarray]) -> bytes:
     images: (channels, height, width) each; it keeps every value of the network for all of them, so only a few.
     Raises what that function raises; it does not take every file.
     """
-    from onnxruntime.quantization import (  # type: ignore[import-untyped]
-        CalibrationDataReader,
-        QuantType,
-        quantize_static,
-    )
+    from onnxruntime.quantization import QuantType  # type: ignore[import-untyped]
+
+    return _quantized(stock, images, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+
+
+def stock_int8_as_it_comes(stock: bytes, images: Iterable[np.ndarray]) -> bytes:
+    """The same with all options of quantize_static at their defaults: one scale a weight, int8 throughout."""
+    return _quantized(stock, images)
+
+
+def _quantized(stock: bytes, images: Iterable[np.ndarray], **options: object) -> bytes:
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     feed = onnx.load_from_string(stock).graph.input[0].name
 
@@ -55,14 +62,7 @@ def stock_int8(stock: bytes, images: Iterable[np.ndarray]) -> bytes:
         source.write_bytes(stock)
         logging.disable(logging.WARNING)  # it advises its own preprocessing, once a file
         try:
-            quantize_static(
-                source,
-                target,
-                Reader(),
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-            )
+            quantize_static(source, target, Reader(), **options)
         finally:
             logging.disable(logging.NOTSET)
         return target.read_bytes()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from condmix.deploy.atomic import pending_files
+from condmix.deploy.atomic import pending_files, refuse_existing
 from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.json_text import to_json
@@ -76,6 +76,25 @@ def named_elsewhere(
         summary = "this cannot be done on other machines:"
         raise PlanError(summary, problems)
     return Elsewhere(devices=devices, bind=bind, port=port)
+
+
+def require_room_elsewhere(where: Elsewhere, output: Path | None, *, overwrite: bool) -> None:
+    """All reports can be written, as far as that can be known before minutes of measuring.
+
+    Raises PlanError for what is there already and for devices whose folders would be one, OutputError.
+    """
+    from condmix.deploy.measure.outputs import check_report_folder
+
+    if output is None:
+        return
+    folders = [folder_of(output, name) for name in where.names]
+    if len(set(folders)) < len(folders):
+        summary = "two devices would write to one folder:"
+        problems = [f"{name} to {folder}" for name, folder in zip(where.names, folders, strict=True)]
+        raise PlanError(summary, problems)
+    refuse_existing((output / RECORD, output / TABLE), overwrite=overwrite)
+    for folder in folders:
+        check_report_folder(folder, overwrite=overwrite)
 
 
 def measure_elsewhere(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from condmix.deploy.errors import UnreadableFileError
+from condmix.runtime.bench.reference import ARCHIVE_ERRORS
 from condmix.runtime.errors import one_line
 from condmix.runtime.signature import Tensor
 
@@ -30,7 +29,7 @@ def read_given_inputs(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise _unusable(path, reason, "Give the path of a readable .npz file.") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+    except ARCHIVE_ERRORS as error:
         if isinstance(error, UnreadableFileError):
             raise
         # numpy's own words are about pickles, which are never read here.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ from condmix.runtime.signature import Tensor
 
 SCHEMA_VERSION = 1
 KIND = "condmix-reference"
+ARCHIVE_ERRORS = (
+    ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, tokenize.TokenError,
+)  # fmt: skip
+"""All that a damaged .npz makes numpy, zipfile and zlib raise; numpy reads strange array headers as Python."""
 SUFFIX = ".reference.npz"
 _INPUT, _OUTPUT, _ABOUT = "input/", "output/", "about"
 
@@ -148,8 +153,7 @@ def read_reference(path: Path) -> Reference:
         raise
     except OSError as error:
         raise InvalidRecordError([error.strerror or one_line(error)], record=record) from error
-    # All that a damaged archive makes numpy, zipfile and zlib raise.
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except ARCHIVE_ERRORS as error:
         problem = f"it is not an .npz archive that numpy reads: {one_line(error)}"
         raise InvalidRecordError([problem], record=record) from error
     return _assemble(arrays, record)

@@ -190,7 +190,7 @@ def test_what_quantize_static_refuses_is_a_row_of_its_own(
         raise RuntimeError(message)
 
     monkeypatch.setattr(accuracy_files, "stock_onnx", lambda *_arguments: b"stock")
-    monkeypatch.setattr(accuracy_files, "quantize_static_plain", refuse)
+    monkeypatch.setattr(accuracy_files, "stock_int8_as_it_comes", refuse)
     monkeypatch.setattr(accuracy_files, "stock_int8", lambda *_arguments: b"int8")
     files = stock_files(network, np.ones((1, 1, 32, 32), np.float32), lambda _text: None)
     assert [(file.name, file.content) for file in files] == [(STATIC, None), (STATIC_CHANNELS, b"int8")]

@@ -11,7 +11,14 @@ import pytest
 from condmix.deploy.devices.result import DeviceOutcome, DevicesResult
 from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
-from condmix.deploy.measure.elsewhere import Outputs, folder_of, named_elsewhere, tell_elsewhere
+from condmix.deploy.measure.elsewhere import (
+    Elsewhere,
+    Outputs,
+    folder_of,
+    named_elsewhere,
+    require_room_elsewhere,
+    tell_elsewhere,
+)
 from condmix.deploy.measure.gates import Gates, read_gates
 from tests.runtime.bench.reports import make_report
 
@@ -83,3 +90,27 @@ def test_json_stands_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None
 def test_folders_have_plain_names() -> None:
     assert folder_of(Path("out"), "ssh://pi@board:2222") == Path("out/ssh-pi-board-2222")
     assert folder_of(Path("out"), "..") == Path("out/device")
+
+
+def test_an_older_report_is_seen_before_measuring(tmp_path: Path) -> None:
+    where = named_elsewhere(["local", "ssh://pi@board"], None, bind="", port=0, profile=False, gated=False)
+    assert isinstance(where, Elsewhere)
+    require_room_elsewhere(where, tmp_path / "new", overwrite=False)
+    assert not (tmp_path / "new").exists()
+    for old in (tmp_path / "a" / "devices.json", tmp_path / "b" / "local" / "report.html"):
+        old.parent.mkdir(parents=True)
+        old.touch()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        with pytest.raises(PlanError, match="overwrite"):
+            require_room_elsewhere(where, folder, overwrite=False)
+        require_room_elsewhere(where, folder, overwrite=True)
+
+
+def test_devices_do_not_share_a_folder(tmp_path: Path) -> None:
+    where = named_elsewhere(["ssh://board.22", "ssh://board:22"], None, bind="", port=0, profile=False, gated=False)
+    assert isinstance(where, Elsewhere)
+    same = dataclasses.replace(
+        where, devices=(where.devices[1], dataclasses.replace(where.devices[1], name="ssh:/board/22"))
+    )
+    with pytest.raises(PlanError, match="two devices would write to one folder"):
+        require_room_elsewhere(same, tmp_path / "out", overwrite=False)

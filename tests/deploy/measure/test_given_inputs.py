@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -58,4 +59,13 @@ def test_a_truncated_archive(tmp_path: Path) -> None:
     content[100:200] = bytes(100)
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match="or a damaged one"):
+        read_given_inputs(path)
+
+
+def test_an_array_header_that_numpy_reads_as_python_is_damage_too(tmp_path: Path) -> None:
+    header = b"{'descr': (\n"
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(UnreadableFileError, match=r"it is no .npz archive of numbers, or a damaged one"):
         read_given_inputs(path)

@@ -142,3 +142,12 @@ def test_a_stranger_in_the_archive(tmp_path: Path):
 def test_impossible_limits(change: dict[str, float], expected: str):
     with pytest.raises(InvalidSettingError, match=expected):
         Limit(**change)
+
+
+def test_an_array_header_that_numpy_reads_as_python_is_damage_too(tmp_path: Path):
+    header = b"{'descr': (\n"
+    path = tmp_path / "a.reference.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("input/x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InvalidRecordError, match=r"a\.reference\.npz"):
+        read_reference(path)
