@@ -10,7 +10,7 @@ OUTPUT ?= demo-output
 LITERT := .venv-litert
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-devices lint types bench bench-tflite accuracy wheel golden clean
+.PHONY: help demo test check nightly test-devices lint types bench bench-tflite accuracy wheel golden clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,timm,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,eval,timm,dev]'
 	@touch $@
 
 .typing/ready: $(READY)
@@ -32,11 +32,14 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train a CondConv net and a MixNet on handwritten digits, export and verify both
 	$(BIN)/python -m condmix.deploy.demo $(OUTPUT)
 
-test: lint types  ## everything: lint, types, all tests but those that need a device
-	$(PYTEST) -n 2 --dist worksteal -m "not device"
+test: lint types  ## everything: lint, types, all tests but the nightly ones and those that need a device
+	$(PYTEST) -n 2 --dist worksteal -m "not nightly and not device"
 
 check: lint types  ## the quick inner loop, under two minutes: no slow tests, fewer examples
-	$(PYTEST) -n 2 --dist worksteal -q -m "not slow and not device" --hypothesis-profile quick
+	$(PYTEST) -n 2 --dist worksteal -q -m "not slow and not nightly and not device" --hypothesis-profile quick
+
+nightly: lint types  ## all of make test, the largest networks and thousands of random ones: an hour and more
+	$(PYTEST) -n 2 --dist worksteal -m "not device"
 
 test-devices: $(READY)  ## boards by ssh, phones by adb, browsers, emulated Arm: what is missing here is skipped with its reason
 	$(PYTEST) -m device -rs tests

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, partial
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -98,6 +99,23 @@ QUICK = (
 )
 """The quickest case of each kind: CondConv and MixConv in all their forms and as 1x1, a layer refused, a batch refused.
 Networks of the zoo go through the command line in tests/deploy."""
+
+NIGHTLY = (
+    "timm:efficientnet_cc_b1_8e",
+    "timm:tf_efficientnet_cc_b1_8e",
+    "timm:mixnet_xl",
+    "timm:mixnet_xxl",
+    "timm:tf_mixnet_m",
+    "timm:tf_mixnet_l",
+)
+"""Larger copies of networks that are cases themselves: half a minute and more each, so run by make nightly."""
+
+
+def marks(name: str, *, quick: bool) -> tuple[pytest.MarkDecorator, ...]:
+    """In which run a case is: make check, make test or make nightly."""
+    if name in NIGHTLY:
+        return (pytest.mark.nightly,)
+    return () if quick else (pytest.mark.slow,)
 
 
 def _foreign(foreign: ForeignCase) -> ConformanceCase:

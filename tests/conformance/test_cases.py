@@ -10,7 +10,7 @@ import torch
 
 from condmix.models import zoo
 from tests.conformance.case import ConformanceCase
-from tests.conformance.cases import CASES, DYNAMIC_REFUSED, MORE_EXPORTS, QUICK
+from tests.conformance.cases import CASES, DYNAMIC_REFUSED, MORE_EXPORTS, NIGHTLY, QUICK, marks
 from tests.conformance.faults import faults
 from tests.conformance.proof import prove
 from tests.foreign.cases import FOREIGN_CASES
@@ -33,7 +33,7 @@ def test_every_network_of_the_zoo_and_every_foreign_style_is_a_case() -> None:
     assert set(foreign) <= set(names)
     assert len(foreign) == 52
     assert sum(name.startswith("timm:") for name in names) == 14
-    for mentioned in (MORE_EXPORTS, DYNAMIC_REFUSED, QUICK):
+    for mentioned in (MORE_EXPORTS, DYNAMIC_REFUSED, QUICK, NIGHTLY):
         assert set(mentioned) <= set(names)
 
 
@@ -62,7 +62,7 @@ def test_every_form_is_forced_at_every_batch_it_serves() -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.name, marks=() if case.quick else pytest.mark.slow) for case in CASES]
+    "case", [pytest.param(case, id=case.name, marks=marks(case.name, quick=case.quick)) for case in CASES]
 )
 def test_a_network_exports_as_expected_and_every_stage_holds(case: ConformanceCase) -> None:
     """One test a network, because the capture is the costly part and serves all builds."""

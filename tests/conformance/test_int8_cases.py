@@ -15,6 +15,15 @@ QUICK_IN_INT8 = ("shared_kernel", "uneven_pointwise")
 MORE = ("timm:tf_efficientnet_cc_b0_4e", "timm:mixnet_s", "timm:tf_mixnet_s")
 CHOSEN = tuple(case for case in CASES if case.source == "zoo" or case.name in (*QUICK, *MORE))
 
+NIGHTLY_IN_INT8 = ("mixnet_l", "mixnet_xl", "condconv_efficientnet_b0_depth_8e", "efficientnet_b0_depth")
+"""Larger copies of networks that are cases themselves."""
+
+
+def _marks(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    if name in NIGHTLY_IN_INT8:
+        return (pytest.mark.nightly,)
+    return () if name in QUICK_IN_INT8 else (pytest.mark.slow,)
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -28,12 +37,13 @@ def test_the_chosen_cases_are_there() -> None:
     names = {case.name for case in CHOSEN}
     assert set(QUICK_IN_INT8) < names
     assert set(MORE) < names
+    assert set(NIGHTLY_IN_INT8) < names
     assert len(names) == 30
 
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, id=case.name, marks=() if case.name in QUICK_IN_INT8 else pytest.mark.slow) for case in CHOSEN],
+    [pytest.param(case, id=case.name, marks=_marks(case.name)) for case in CHOSEN],
 )
 def test_both_files_compute_what_their_numbers_say(case: ConformanceCase) -> None:
     assert prove_int8(case).faults() == []
