@@ -10,7 +10,7 @@ OUTPUT ?= demo-output
 LITERT := .venv-litert
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly test-devices lint types bench bench-tflite accuracy wheel golden clean
+.PHONY: help demo test check nightly fuzz test-devices lint types bench bench-tflite accuracy wheel golden clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: lint types  ## the quick inner loop, under two minutes: no slow tests, fe
 
 nightly: lint types  ## all of make test, the largest networks and thousands of random ones: an hour and more
 	$(PYTEST) -n 2 --dist worksteal -m "not device"
+
+fuzz: $(READY)  ## 10 000 damaged files for every reader, fewer for slow ones: named errors only, in bounded time and memory
+	$(BIN)/python -m tests.fuzz.run --inputs 10000
 
 test-devices: $(READY)  ## boards by ssh, phones by adb, browsers, emulated Arm: what is missing here is skipped with its reason
 	$(PYTEST) -m device -rs tests

@@ -6,6 +6,7 @@ own check sums: `torch.load` does not, and takes a flipped bit for a weight.
 
 import difflib
 import stat
+import struct
 import zipfile
 import zlib
 from enum import Enum
@@ -17,6 +18,23 @@ _LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The number 0x1950a86a20f9469cfc6c as a pickle writes it: files of torch.save before 1.6 start with it."""
 
 _HEAD_BYTES = 512
+
+MOST_GROWTH = 100
+"""Times a file's own size that its content may have; torch.save does not compress, and weights hardly can be."""
+
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    OverflowError,
+)
+"""All that zipfile is known to raise on damaged archives; offsets of a damaged directory end as OSError, names as
+UnicodeDecodeError."""
 
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (
@@ -103,8 +121,11 @@ def _identify_zip(path: Path, size_bytes: int) -> FileKind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [PurePosixPath(name) for name in archive.namelist()]
+            _refuse_bomb(path, size_bytes, sum(entry.file_size for entry in archive.infolist()))
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except NotACheckpointError:
+        raise
+    except _DAMAGES:
         message = f"{path}: is cut off or damaged ({size_bytes} bytes of a zip archive); copy or download it again"
         raise NotACheckpointError(message) from None
     if damaged is not None:
@@ -124,6 +145,16 @@ def _identify_zip(path: Path, size_bytes: int) -> FileKind:
         raise NotACheckpointError(message)
     message = f"{path}: is a zip archive that torch.save did not write; unpack it and give the weights file in it"
     raise NotACheckpointError(message)
+
+
+def _refuse_bomb(path: Path, size_bytes: int, unpacked_bytes: int) -> None:
+    """torch.save does not compress; what states many times its own size would fill memory."""
+    if unpacked_bytes > MOST_GROWTH * size_bytes:
+        message = (
+            f"{path}: is a zip archive of {size_bytes} bytes that would unpack to {unpacked_bytes}, which weights "
+            "never do; nothing of it was read. Ask whoever made it for the weights file itself"
+        )
+        raise NotACheckpointError(message)
 
 
 def _check_safetensors_size(path: Path, head: bytes, size_bytes: int) -> None:

@@ -84,7 +84,7 @@ def read_onnx(path: Path) -> OnnxGraph:
 
     Raises EngineMissingError without the onnx package, ModelUnreadableError when it is no ONNX file.
     """
-    return _plain(_load(path))
+    return _graph_of(path, _load(path))
 
 
 def number_nodes(path: Path, numbered: Path, *, weights_folder: Path) -> OnnxGraph:
@@ -98,7 +98,7 @@ def number_nodes(path: Path, numbered: Path, *, weights_folder: Path) -> OnnxGra
     """
     onnx = _import_onnx()
     model = _load(path)
-    graph = _plain(model)
+    graph = _graph_of(path, model)
     for place, node in enumerate(_all_nodes(model.graph)):
         node.name = str(place)
     kept_apart = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
@@ -130,9 +130,24 @@ def _readable(path: Path) -> Iterator[None]:
     checker = importlib.import_module("onnx.checker")
     try:
         yield
-    except (OSError, protobuf.DecodeError, checker.ValidationError) as error:
+    except (
+        OSError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        protobuf.DecodeError,
+        checker.ValidationError,
+    ) as error:
         next_step = "Copy the file again, with the files beside it that hold its weights, or export it again."
         raise ModelUnreadableError(describe_place(path), one_line(error), next_step) from error
+
+
+def _graph_of(path: Path, model: Any) -> OnnxGraph:
+    # Protocol buffers may be read without complaint and state shapes that their numbers do not fill.
+    with _readable(path):
+        return _plain(model)
 
 
 def _plain(model: Any) -> OnnxGraph:

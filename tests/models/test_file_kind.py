@@ -219,3 +219,30 @@ def test_other_formats_are_named(tmp_path, content, what):
 def test_an_onnx_file_is_named_by_its_suffix(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"\x08\x0a")
     assert refusal(tmp_path / "a.onnx") == "is an ONNX file, expected PyTorch weights"
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", bytes(10_000_000))
+    with pytest.raises(NotACheckpointError, match="would unpack to 10000000, which weights never do; nothing"):
+        identify(path)
+
+
+@pytest.mark.parametrize("damage", ["directory", "name"])
+def test_a_damaged_directory_is_damage(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "net.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net/data.pkl", b"x" * 200)
+    data = bytearray(path.read_bytes())
+    if damage == "directory":
+        end = data.rfind(b"PK\x05\x06")
+        start = int.from_bytes(data[end + 16 : end + 20], "little")
+        data[end + 16 : end + 20] = (start + 100).to_bytes(4, "little")
+    else:
+        entry = data.find(b"PK\x01\x02")
+        data[entry + 8 : entry + 10] = b"\x00\x08"  # its name is UTF-8
+        data[entry + 46] = 0xA6
+    path.write_bytes(bytes(data))
+    with pytest.raises(NotACheckpointError, match="cut off or damaged"):
+        identify(path)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from condmix.runtime.audit.onnx_file import OnnxConstant, number_nodes, read_onnx
 from condmix.runtime.errors import EngineMissingError, ModelUnreadableError
-from tests.runtime.audit.onnx_files import write_float
+from tests.runtime.audit.onnx_files import float_net, write_float
 
 
 def save(path: Path, nodes: list, constants: dict[str, np.ndarray], **changes: object) -> Path:
@@ -138,3 +138,12 @@ def test_the_package_is_named_when_it_is_missing(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(EngineMissingError, match=r"the engine 'onnx' cannot be used.*condmix\[export\]"):
         read_onnx(tmp_path / "a.onnx")
+
+
+def test_numbers_that_do_not_fill_their_shape(tmp_path: Path) -> None:
+    model = onnx.load_from_string(float_net())
+    model.graph.initializer[0].dims[0] += 7
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelUnreadableError, match="cannot reshape array"):
+        read_onnx(path)
