@@ -8,9 +8,10 @@ READY := $(VENV)/.ready
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 OUTPUT ?= demo-output
 LITERT := .venv-litert
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz test-devices lint types bench bench-tflite accuracy wheel golden clean
+.PHONY: help demo test check nightly fuzz test-devices lint types bench bench-tflite bench-peers accuracy wheel golden clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -45,7 +46,7 @@ fuzz: $(READY)  ## 10 000 damaged files for every reader, fewer for slow ones: n
 	$(BIN)/python -m tests.fuzz.run --inputs 10000
 
 test-devices: $(READY)  ## boards by ssh, phones by adb, browsers, emulated Arm: what is missing here is skipped with its reason
-	$(PYTEST) -m device -rs tests
+	$(PYTEST) -n 2 --dist loadfile -m device -rs --durations=15 tests
 
 lint: $(READY)  ## ruff: rules and formatting
 	$(BIN)/ruff check .
@@ -66,6 +67,9 @@ $(LITERT)/.ready:
 bench-tflite: $(READY) $(LITERT)/.ready  ## TFLite speed against litert-torch, which gets a 2 GB environment of its own
 	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.tflite bench-output --litert-environment $(LITERT)
 
+bench-peers: $(READY)  ## speed beside OpenVINO, MNN, ExecuTorch, litert-torch and onnx2tf: 5 GB in .venv-peers, an hour and more
+	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.peers bench-output --environments $(PEERS)
+
 accuracy: $(READY) $(LITERT)/.ready  ## int8 accuracy of full-size networks, trained first: an hour and more, into bench-output/
 	OMP_NUM_THREADS=1 $(BIN)/python -m condmix.deploy.bench.accuracy bench-output --litert-environment $(LITERT)
 
@@ -78,5 +82,5 @@ golden: $(READY)  ## rewrite the expected texts in tests/golden; review the diff
 	CONDMIX_UPDATE_GOLDEN=1 $(PYTEST) -q tests/conformance tests/deploy -k golden
 
 clean:  ## remove everything that can be made again
-	rm -rf $(VENV) $(LITERT) .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info demo-output bench-output
+	rm -rf $(VENV) $(LITERT) $(PEERS) .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info demo-output bench-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from condmix.deploy.failures import describe
 from condmix.deploy.format_choices import FORMATS, ONNX
 from condmix.deploy.tables import plain_table
 from condmix.deploy.terminal import console, epoch_progress, print_summary, stage_progress
+from condmix.models.network import TorchNetwork
 
 FOLDER = Path("demo-output")
 COMMAND_LINE = ("python", "-m", "condmix.deploy.demo")
@@ -115,6 +116,7 @@ def run(folder: Path, *, epochs: int | None) -> ExitCode:
                 click.echo(f"condmix: {int8_failure_text(rounded)}", err=True)
                 return ExitCode.ACCURACY if rounded.shared.passed else ExitCode.PARITY
             files += int8_files(rounded)
+        assert isinstance(outcome.network, TorchNetwork)  # it was trained here
         measured = measure_files(trained[item.architecture], outcome.network.module, item.batch, files)
         rows.extend(measured)
         if item.int8:

@@ -7,11 +7,14 @@ from types import MappingProxyType
 
 from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.errors import ImagesError, OutputError, PlanError, UnreadableFileError
+from condmix.deploy.evaluate.errors import ShardsFailedError
 from condmix.exporters.errors import (
     CalibrationError,
     CaptureError,
     ExportError,
+    FormsFileError,
     NotExportableError,
+    OnnxInputError,
     OptionsError,
     VerificationError,
 )
@@ -60,9 +63,12 @@ CODE_OF_FAILURE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (OptionalPackageError, ExitCode.MISSING),
     (ModelError, ExitCode.INPUT),
     (CaptureError, ExitCode.INPUT),
+    (OnnxInputError, ExitCode.INPUT),
     (CalibrationError, ExitCode.INPUT),
+    (FormsFileError, ExitCode.INPUT),
     (ImagesError, ExitCode.INPUT),
     (UnreadableFileError, ExitCode.INPUT),
+    (ShardsFailedError, ExitCode.INPUT),
     (ModelUnreadableError, ExitCode.INPUT),
     (BundleError, ExitCode.INPUT),
     (NotExportableError, ExitCode.NOT_EXPORTABLE),

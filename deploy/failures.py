@@ -41,7 +41,7 @@ def explained(command: Callable[P, ExitCode]) -> Callable[P, None]:
                 click.echo(traceback.format_exc(), err=True, nl=False)
             click.echo(f"condmix: {message}", err=True)
             if context.params.get("as_json"):
-                click.echo(failure_json(code, type(error).__name__, message))
+                click.echo(failure_json(code, type(error).__name__, message, reason_codes(error)))
         context.exit(int(code))
 
     return run
@@ -68,12 +68,20 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
     )
 
 
-def failure_json(code: ExitCode, kind: str, message: str) -> str:
-    """A failure for machines."""
+def reason_codes(error: Exception) -> tuple[str, ...]:
+    """The codes of docs/refusals.md that tell why a network was refused; none for a failure of another kind."""
+    from condmix.exporters.errors import ExportError
+    from condmix.exporters.refusals import codes_of
+
+    return codes_of(error) if isinstance(error, ExportError) else ()
+
+
+def failure_json(code: ExitCode, kind: str, message: str, reasons: tuple[str, ...] = ()) -> str:
+    """A failure for machines. reasons: codes of docs/refusals.md."""
     record = {
         "schema_version": SCHEMA_VERSION,
         "kind": "condmix-failure",
         "exit_code": int(code),
-        "error": {"type": kind, "message": message},
+        "error": {"type": kind, "message": message, **({"codes": list(reasons)} if reasons else {})},
     }
     return json.dumps(record, indent=2, ensure_ascii=False)

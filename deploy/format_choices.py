@@ -9,12 +9,13 @@ from types import MappingProxyType
 from condmix.deploy.errors import PlanError
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.options import ExportOptions
+from condmix.exporters.records import LayerForm
 from condmix.exporters.tflite.options import TFLITE_CONDCONV_CHOICES, TfliteOptions
 
 ONNX, TFLITE = "onnx", "tflite"
 FORMATS = (ONNX, TFLITE)
 TITLES = MappingProxyType({ONNX: "ONNX", TFLITE: "TFLite"})
-ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage")
+ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage", "forms", "tune")
 TFLITE_ONLY_FLAGS = ("precision", "layout")
 
 
@@ -30,6 +31,7 @@ class FormatFlags:
     experts: str | None = None
     precision: str = "float32"
     layout: str = "nhwc"
+    forms: tuple[LayerForm, ...] = ()
     typed: Collection[str] = frozenset()
 
 
@@ -66,6 +68,7 @@ def choose_formats(formats: Sequence[str], flags: FormatFlags) -> FormatChoices:
             mixconv=flags.mixconv,
             experts=_onnx_experts(formats, flags),
             stage=flags.stage,
+            forms=flags.forms,
         )
     if TFLITE in formats:
         tflite = TfliteOptions(
@@ -116,9 +119,13 @@ def _idle_flags(formats: Sequence[str], flags: FormatFlags) -> list[str]:
 def _notes(formats: Sequence[str], flags: FormatFlags) -> tuple[str, ...]:
     if not (ONNX in formats and TFLITE in formats):
         return ()
-    typed = [f"--{name} {getattr(flags, name)}" for name in ONNX_ONLY_FLAGS if name in flags.typed]
+    typed = [_shown(name, flags) for name in ONNX_ONLY_FLAGS if name in flags.typed]
     if flags.condconv not in TFLITE_CONDCONV_CHOICES:
         typed.insert(0, f"--condconv {flags.condconv}")
     if not typed:
         return ()
     return (f"for the ONNX file only: {', '.join(typed)}; the TFLite file has its own forms",)
+
+
+def _shown(name: str, flags: FormatFlags) -> str:
+    return f"--{name}" if name in ("forms", "tune") else f"--{name} {getattr(flags, name)}"

@@ -12,8 +12,8 @@ import numpy as np
 from condmix.deploy.class_labels import Labels, class_of_folders, labels_from_array
 from condmix.deploy.errors import ImagesError, UnreadableFileError
 from condmix.deploy.input_arrays import input_or_problem, shape_problem
+from condmix.deploy.network_input import NetworkInput
 from condmix.deploy.picture_files import PICTURE_SUFFIXES, Images, pictures_in, read_picture
-from condmix.models.network import LoadedNetwork
 
 PURPOSE = "calibration"
 SEED = 20190410
@@ -51,7 +51,7 @@ class ImageSource(Protocol):
 class FolderSource:
     """Pictures in a folder, or in folders of it that are called like their classes."""
 
-    def __init__(self, path: Path, network: LoadedNetwork, class_count: int | None, *, use_labels: bool = True) -> None:
+    def __init__(self, path: Path, network: NetworkInput, class_count: int | None, *, use_labels: bool = True) -> None:
         self.name = path.name or str(path)
         self._root, self._network = path, network
         own = pictures_in(path)
@@ -76,6 +76,16 @@ class FolderSource:
     def count(self) -> int:
         return len(self._pictures)
 
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All of them, in order."""
+        return tuple(self._pictures)
+
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """The class of each; None where the folder has no class folders."""
+        return None if self._labels is None else tuple(self._labels)
+
     def items(self, places: Sequence[int]) -> Iterator[Item]:
         for place in places:
             picture = self._pictures[place]
@@ -91,13 +101,23 @@ class FolderSource:
 class ArraySource:
     """An array of images, the first axis counting them; with labels, or without."""
 
-    def __init__(self, name: str, array: np.ndarray, labels: Labels | None, network: LoadedNetwork) -> None:
+    def __init__(self, name: str, array: np.ndarray, labels: Labels | None, network: NetworkInput) -> None:
         self.name = name
         self._array, self._labels, self._network = array, labels, network
 
     @property
     def count(self) -> int:
         return len(self._array)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The images as they were given."""
+        return self._array
+
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """The class of each; None where they are not known."""
+        return None if self._labels is None else tuple(self._labels.tolist())
 
     def items(self, places: Sequence[int]) -> Iterator[Item]:
         for place in places:
@@ -111,7 +131,7 @@ class RandomSource:
 
     name = "random"
 
-    def __init__(self, count: int, network: LoadedNetwork) -> None:
+    def __init__(self, count: int, network: NetworkInput) -> None:
         self._count, self._network = count, network
 
     @property
@@ -127,7 +147,7 @@ class RandomSource:
             yield Item(name=f"random image {place}", found=input_or_problem(picture, self._network))
 
 
-def npy_source(path: Path, network: LoadedNetwork) -> ArraySource:
+def npy_source(path: Path, network: NetworkInput) -> ArraySource:
     """The images in a .npy, which stay on the disk until they are asked for. Raises ImagesError."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -139,7 +159,7 @@ def npy_source(path: Path, network: LoadedNetwork) -> ArraySource:
     return ArraySource(path.name, array, None, network)
 
 
-def npz_source(path: Path, network: LoadedNetwork, class_count: int | None, *, use_labels: bool = True) -> ArraySource:
+def npz_source(path: Path, network: NetworkInput, class_count: int | None, *, use_labels: bool = True) -> ArraySource:
     """`images` of a .npz with `labels` and `class_names` where it has them, held in memory. Raises ImagesError."""
     members = _npz_members(path)
     images = members.get("images")
@@ -176,7 +196,7 @@ def _npz_members(path: Path) -> dict[str, np.ndarray]:
         raise ImagesError(path, [f"is not a NumPy archive of numbers: {error}"], purpose=PURPOSE) from error
 
 
-def _array_problem(array: np.ndarray, network: LoadedNetwork) -> str | None:
+def _array_problem(array: np.ndarray, network: NetworkInput) -> str | None:
     if array.ndim != 4:
         wanted = ", ".join(map(str, network.input_size))
         return f"has shape {array.shape}: expected (count, {wanted}), or (count, height, width, channels) in uint8"

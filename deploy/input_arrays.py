@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from condmix.deploy.network_input import NetworkInput
 from condmix.deploy.picture_files import Images
 from condmix.models.errors import SettingsError
-from condmix.models.network import LoadedNetwork
 
 
-def shape_problem(shape: tuple[int, ...], dtype: np.dtype[np.generic], network: LoadedNetwork) -> str | None:
+def shape_problem(shape: tuple[int, ...], dtype: np.dtype[np.generic], network: NetworkInput) -> str | None:
     """Why an array of that shape and type is no input of the network; None when it is one.
 
     shape: of one image. float32 or float64 are (channels, height, width), preprocessed; uint8 is a picture of
@@ -33,7 +33,7 @@ def shape_problem(shape: tuple[int, ...], dtype: np.dtype[np.generic], network: 
     )
 
 
-def as_input(image: np.ndarray, network: LoadedNetwork) -> Images:
+def as_input(image: np.ndarray, network: NetworkInput) -> Images:
     """The image, of which `shape_problem` finds nothing wrong, as float32 (channels, height, width).
 
     Raises SettingsError where the network's preprocessing takes no such picture.
@@ -44,7 +44,7 @@ def as_input(image: np.ndarray, network: LoadedNetwork) -> Images:
     return network.preprocessing.apply(np.ascontiguousarray(pixels), input_size=network.input_size)
 
 
-def input_or_problem(image: np.ndarray, network: LoadedNetwork) -> Images | str:
+def input_or_problem(image: np.ndarray, network: NetworkInput) -> Images | str:
     """The input, or why there is none."""
     problem = shape_problem(image.shape, image.dtype, network)
     if problem is not None:

@@ -12,7 +12,7 @@ from condmix.deploy.errors import PlanError
 from condmix.deploy.input_size import RequestedSize
 
 if TYPE_CHECKING:
-    from condmix.models.network import LoadedNetwork
+    from condmix.models.network import TorchNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,28 @@ class Loading:
             problems.append("--arch and --factory both say the network: give one")
         if self.factory is not None and self.settings:
             problems.append("--set changes a network of --arch; --factory is called without arguments")
+        if self.is_onnx:
+            problems += [
+                f"{flag} is about weights files, an .onnx file says itself what it computes: leave it out"
+                for flag, given in (
+                    ("--arch", self.architecture is not None),
+                    ("--factory", self.factory is not None),
+                    ("--set", bool(self.settings)),
+                    ("--allow-pickle", self.allow_pickle),
+                )
+                if given
+            ]
         if problems:
             summary = "these flags contradict each other:"
             raise PlanError(summary, problems)
 
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the network comes as an ONNX file; see `condmix.deploy.source`."""
+        return self.model.suffix.lower() == ".onnx"
 
-def load_network(loading: Loading) -> LoadedNetwork:
+
+def load_network(loading: Loading) -> TorchNetwork:
     """The network in the file, in eval mode, at the size asked for. Raises subclasses of ModelError."""
     from condmix.models import checkpoint
 
@@ -55,7 +71,7 @@ def load_network(loading: Loading) -> LoadedNetwork:
     return _resized(network, size.for_channels(network.input_size[0]))
 
 
-def _resized(network: LoadedNetwork, input_size: tuple[int, int, int]) -> LoadedNetwork:
+def _resized(network: TorchNetwork, input_size: tuple[int, int, int]) -> TorchNetwork:
     """The network at another height and width, tried on one input of zeros as `checkpoint.load` does."""
     import torch
 

@@ -13,6 +13,7 @@ from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models.network import LoadedNetwork
+from condmix.runtime.machine_file import this_machine
 from condmix.runtime.tolerance import Tolerance
 
 
@@ -27,19 +28,28 @@ def size_text(input_size: tuple[int, int, int], batch: int | None) -> str:
 
 
 def metadata_of(
-    network: LoadedNetwork, options: ExportOptions, tolerance: Tolerance, ir_version: int
+    network: LoadedNetwork, options: ExportOptions, tolerance: Tolerance | None, ir_version: int
 ) -> Mapping[str, str]:
     """The metadata properties of an ONNX file; records are JSON. Neither times nor paths are in it."""
     return _as_text(
         {
             **_of_any_file(network, options.batch, tolerance),
-            "minimum_runtime": minimum_runtime(ir_version, options.opset),
+            "minimum_runtime": _runtime(options, ir_version),
             "created_by_options": asdict(options),
         }
     )
 
 
-def tflite_metadata_of(network: LoadedNetwork, options: TfliteOptions, tolerance: Tolerance) -> Mapping[str, str]:
+def _runtime(options: ExportOptions, ir_version: int) -> str:
+    """The oldest runtime, or of a file that is laid out for one machine the only one."""
+    if options.is_for_one_machine:
+        return f"onnxruntime=={this_machine().runtime}"
+    return minimum_runtime(ir_version, options.opset)
+
+
+def tflite_metadata_of(
+    network: LoadedNetwork, options: TfliteOptions, tolerance: Tolerance | None
+) -> Mapping[str, str]:
     """The same of a TFLite file, with the layout of its input, which the format itself cannot say."""
     return _as_text(
         {

@@ -11,17 +11,20 @@ from condmix.deploy.errors import PlanError
 from condmix.deploy.format_choices import ONNX, TFLITE, FormatChoices
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.tflite.options import TfliteOptions
+from condmix.exporters.tune.forms_file import SUFFIX as FORMS_SUFFIX
 
 RECORD_SUFFIX = ".condmix.json"
 REFERENCE_SUFFIX = ".reference.npz"
 REJECTED = ".rejected"
-_WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors"})
+_WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors", ".onnx"})
 _STAGE_MARKS = (".named", ".rewritten")
+REWRITTEN_MARK = "_condmix"
+"""What the default name of an ONNX file carries that was made of another ONNX file."""
 INT8_MARKS = MappingProxyType(
     {"full": "_int8", "dynamic": "_int8dynamic", "weights": "_int8weights", "int16": "_int16"}
 )
 """What the default name of a quantised file carries, by its mode."""
-_PRECISION_MARKS = ("_int8experts", "_float16experts", "_float16", *INT8_MARKS.values())
+_PRECISION_MARKS = (REWRITTEN_MARK, "_int8experts", "_float16experts", "_float16", *INT8_MARKS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,11 @@ class OutputNames:
         return _other_suffix(self.rejected_record)
 
     @property
+    def forms(self) -> Path:
+        """The forms that tuning has found, beside the record."""
+        return _other_suffix(self.record, FORMS_SUFFIX)
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """Every name, the wanted ones first."""
         wanted = (*self.models.values(), self.record, self.reference)
@@ -69,7 +77,10 @@ def output_names(source: Path, output: Path | None, choices: FormatChoices) -> O
     of one and the others lie beside it.
     Raises PlanError for a name that ends in none of the formats, or that is the source itself.
     """
-    return marked_names(source, output, _marks(choices))
+    marks = _marks(choices)
+    if ONNX in marks and source.suffix.lower() == ".onnx":
+        marks[ONNX] = marks[ONNX] or REWRITTEN_MARK
+    return marked_names(source, output, marks)
 
 
 def marked_names(source: Path, output: Path | None, marks: Mapping[str, str], *, record_mark: str = "") -> OutputNames:
@@ -154,9 +165,9 @@ def _rejected(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name.removesuffix(suffix)}{REJECTED}{suffix}")
 
 
-def _other_suffix(record: Path) -> Path:
-    """The reference that lies beside a record."""
-    return record.with_name(f"{record.name.removesuffix(RECORD_SUFFIX)}{REFERENCE_SUFFIX}")
+def _other_suffix(record: Path, suffix: str = REFERENCE_SUFFIX) -> Path:
+    """What lies beside a record under its name; the reference unless told."""
+    return record.with_name(f"{record.name.removesuffix(RECORD_SUFFIX)}{suffix}")
 
 
 def _record_stems(stem: str) -> Iterator[str]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from condmix.deploy.errors import UnreadableFileError
+from condmix.deploy.network_input import NetworkInput
 from condmix.models.errors import SettingsError
-from condmix.models.network import LoadedNetwork
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 
@@ -26,7 +26,7 @@ def pictures_in(folder: Path) -> list[Path]:
     )
 
 
-def read_picture(picture: Path, network: LoadedNetwork) -> Images:
+def read_picture(picture: Path, network: NetworkInput) -> Images:
     """The picture preprocessed as the network says, (channels, height, width).
 
     Raises UnreadableFileError with the reason alone, for a list that names the file.

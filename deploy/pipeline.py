@@ -8,23 +8,27 @@ from pathlib import Path
 
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.costs import StageClock, peak_memory_bytes
-from condmix.deploy.format_choices import ONNX
+from condmix.deploy.format_choices import ONNX, TFLITE
 from condmix.deploy.images import read_images
 from condmix.deploy.json_text import to_json
-from condmix.deploy.loading import load_network
 from condmix.deploy.metadata import metadata_of, tflite_metadata_of
 from condmix.deploy.plan import Plan
 from condmix.deploy.record import ExportOutcome, FileOutcome
 from condmix.deploy.reference_file import float_reference, write_reference
+from condmix.deploy.source import open_source
+from condmix.deploy.tune.record import Tuned, forms_file
+from condmix.deploy.tune.run import tune
 from condmix.deploy.verified_file import VerifiedFile, describe, verified_onnx, verified_tflite
-from condmix.exporters.build import Build, build_from, prepare
-from condmix.exporters.capture import Captured, capture
+from condmix.exporters.build import Build, Prepared, build_from, build_prepared, prepare
+from condmix.exporters.captured import Captured
 from condmix.exporters.finish import IR_VERSION
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.quantize.onnx.bank_build import build_with_int8_banks
 from condmix.exporters.tflite.build import TfliteBuild, build_tflite
+from condmix.exporters.tune.finisher import BLOCKED, PORTABLE
 from condmix.exporters.verify.evidence import gather
 from condmix.models.network import LoadedNetwork
+from condmix.runtime.machine_file import PORTABLE_LINE, this_machine
 
 
 def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
@@ -36,20 +40,21 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     clock = StageClock(report_progress)
     require_room(plan.output.all, overwrite=plan.overwrite)
 
-    clock("load")
-    network = load_network(plan.loading)
+    source = open_source(plan.loading, clock)
+    network, captured = source.network, source.captured
     given = None if plan.images is None else read_images(plan.images, network, batch=plan.batch)
 
-    clock("capture")
-    captured = capture(network.module, network.input_size)
-    onnx_build = _build_onnx(plan, network, captured, clock)
+    plan, tuned, prepared = _tuned(plan, network, captured, clock, report_progress)
+    onnx_build = _build_onnx(plan, network, captured, clock, prepared)
+    if onnx_build is not None and tuned is not None:
+        onnx_build = dataclasses.replace(onnx_build, layers=tuned.explained(onnx_build.layers))
     tflite_build = _build_tflite(plan, network, captured, clock)
 
     stages = onnx_build or (None if tflite_build is None else tflite_build.shared)
     assert stages is not None  # a plan has at least one format
     evidence = gather(
         stages,
-        network.module,
+        source.oracle,
         network.input_size,
         batch=plan.batch,
         images=None if given is None else given.array_nchw,
@@ -65,9 +70,7 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     accepted = any(file.passed for file in made)
     record_path = plan.output.record if accepted else plan.output.rejected_record
     reference_path = plan.output.reference if accepted else plan.output.rejected_reference
-    tolerances = {
-        _path(file, plan).name: plan.tolerances.onnx if file.format == ONNX else plan.tolerances.tflite for file in made
-    }
+    tolerances = {_path(file, plan).name: plan.tolerances.of_file(file.format) for file in made}
     reference = float_reference(evidence, stages.stages[0].proto.graph.input[0].name, tolerances)
     with pending_files(overwrite=plan.overwrite) as files:
         outcome = ExportOutcome(
@@ -79,26 +82,70 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
                 *network.notes,
                 *(() if given is None else (given.note,)),
                 *plan.choices.notes,
+                *_forms_notes(plan, network),
+                *_machine_notes(plan),
+                *(() if tuned is None else tuned.notes),
                 *plan.tolerances.notes,
             ),
-            reference=write_reference(files, reference_path, reference),
+            reference=write_reference(files, reference_path, reference, yardstick=network.yardstick),
             seconds=clock.stop(),
             peak_memory_bytes=peak_memory_bytes(),
+            tuned=tuned,
         )
+        if tuned is not None and accepted:
+            files.write(plan.output.forms, forms_file(tuned, network).content())
         files.write(record_path, to_json(outcome.to_dict()).encode())
         files.commit()
     return outcome
 
 
-def _build_onnx(plan: Plan, network: LoadedNetwork, captured: Captured, clock: StageClock) -> Build | None:
+def _tuned(
+    plan: Plan, network: LoadedNetwork, captured: Captured, clock: StageClock, say: Callable[[str], None]
+) -> tuple[Plan, Tuned | None, Prepared | None]:
+    """The plan with the forms that were found, and the graph that they are for."""
+    options = plan.choices.onnx
+    if plan.tuning is None or options is None:
+        return plan, None, None
+    prepared = prepare(captured, options, metadata_of(network, options, plan.tolerances.float32, IR_VERSION), clock)
+    clock("tune")
+    tuned = tune(plan.tuning, prepared.model, batch=options.batch, opset=options.opset, say=say)
+    condconv = BLOCKED if tuned.finisher == BLOCKED else options.condconv
+    options = dataclasses.replace(options, forms=tuned.forms, condconv=condconv)
+    choices = dataclasses.replace(plan.choices, onnx=options)
+    return dataclasses.replace(plan, choices=choices), tuned, prepared
+
+
+def _forms_notes(plan: Plan, network: LoadedNetwork) -> tuple[str, ...]:
+    """A file of forms, and where this export is not what it was measured for."""
+    if plan.forms_file is None:
+        return ()
+    found = plan.forms_file.differences(network=network.architecture, input_size=network.input_size, batch=plan.batch)
+    other = f"; it is exact and may not be the fastest here: {', '.join(found)}" if found else ""
+    kind = plan.forms_file.finisher
+    made = "" if kind == PORTABLE else f"; they were fastest with --condconv {kind}, on that machine"
+    return (f"forms as measured for {plan.forms_file.sentence()}{other}{made}",)
+
+
+def _machine_notes(plan: Plan) -> tuple[str, ...]:
+    """Where alone an ONNX file runs that is laid out for one machine."""
+    if plan.choices.onnx is None or not plan.choices.onnx.is_for_one_machine:
+        return ()
+    return (f"the ONNX file is for {this_machine().sentence()} only: {PORTABLE_LINE}",)
+
+
+def _build_onnx(
+    plan: Plan, network: LoadedNetwork, captured: Captured, clock: StageClock, prepared: Prepared | None = None
+) -> Build | None:
     options = plan.choices.onnx
     if options is None:
         return None
-    if options.experts == "int8":
-        metadata = metadata_of(network, options, plan.tolerances.onnx, IR_VERSION)
+    if options.experts == "int8" and not options.is_for_one_machine:
+        metadata = metadata_of(network, options, plan.tolerances.of_file(ONNX), IR_VERSION)
         prepared = prepare(captured, ExportOptions(stage="rewritten"), metadata, clock)
         return build_with_int8_banks(prepared, options.opset, metadata, clock)
-    metadata = metadata_of(network, options, plan.tolerances.float32, IR_VERSION)
+    metadata = metadata_of(network, options, plan.tolerances.onnx, IR_VERSION)
+    if prepared is not None:
+        return build_prepared(prepared, options, metadata, clock)
     return build_from(captured, options, metadata, clock)
 
 
@@ -106,7 +153,7 @@ def _build_tflite(plan: Plan, network: LoadedNetwork, captured: Captured, clock:
     options = plan.choices.tflite
     if options is None:
         return None
-    return build_tflite(captured, options, tflite_metadata_of(network, options, plan.tolerances.tflite), clock)
+    return build_tflite(captured, options, tflite_metadata_of(network, options, plan.tolerances.of_file(TFLITE)), clock)
 
 
 def _written(files: PendingFiles, file: VerifiedFile, network: LoadedNetwork, plan: Plan) -> FileOutcome:

@@ -10,6 +10,8 @@ from condmix.deploy.format_choices import FormatChoices
 from condmix.deploy.loading import Loading
 from condmix.deploy.output_names import OutputNames
 from condmix.deploy.tolerances import Tolerances
+from condmix.deploy.tune.plan import TunePlan
+from condmix.exporters.tune.forms_file import FormsFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,10 @@ class Plan:
     images: Path | None
     overwrite: bool
     command_line: tuple[str, ...]
+    tuning: TunePlan | None = None
+    """How the ONNX file's forms are found by measurement; None for the written rule, or forms of a file."""
+    forms_file: FormsFile | None = None
+    """Where the forms in `choices` come from."""
 
     def __post_init__(self) -> None:
         batches = {options.batch for options in (self.choices.onnx, self.choices.tflite) if options is not None}

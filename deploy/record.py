@@ -12,6 +12,7 @@ from types import MappingProxyType
 from condmix.deploy.plan import Plan
 from condmix.deploy.reference_file import ReferenceFile
 from condmix.deploy.second_runtime import SecondOpinion
+from condmix.deploy.tune.record import Tuned
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
 from condmix.exporters.tflite.options import TfliteOptions
@@ -90,6 +91,7 @@ class ExportOutcome:
     seconds: Mapping[str, float]
     peak_memory_bytes: int | None
     reference: ReferenceFile | None = None
+    tuned: Tuned | None = None
 
     @property
     def passed(self) -> bool:
@@ -116,6 +118,7 @@ class ExportOutcome:
             "class_names": None if network.class_names is None else list(network.class_names),
             "artifacts": [file.to_dict() for file in self.files],
             "reference": None if self.reference is None else self.reference.to_dict(),
+            "tuning": None if self.tuned is None else self.tuned.to_dict(),
             "notes": list(self.notes),
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "peak_memory_bytes": self.peak_memory_bytes,

@@ -16,6 +16,7 @@ from condmix.deploy.atomic import PendingFiles
 from condmix.deploy.metadata import condmix_version
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.routing import choose
+from condmix.runtime.agreement import LEAST_SQNR_DB
 from condmix.runtime.bench.reference import Limit, Reference, reference_content
 from condmix.runtime.tolerance import Tolerance
 
@@ -30,10 +31,11 @@ class ReferenceFile:
     sha256: str
     size_bytes: int
     image_count: int
+    yardstick: str = "PyTorch"
 
     def sentence(self) -> str:
         """One line for a summary."""
-        return f"{self.path}  {self.image_count} with PyTorch's outputs, for condmix bench"
+        return f"{self.path}  {self.image_count} with {self.yardstick}'s outputs, for condmix bench"
 
     def to_dict(self) -> dict[str, object]:
         """Plain data for JSON. The file is named as it lies beside the record."""
@@ -53,10 +55,13 @@ def furthest_apart(routing: Mapping[str, np.ndarray], available: int) -> list[in
     return list(dict.fromkeys(choose(routing, min(MOST_IMAGES, available), available)))
 
 
-def float_reference(evidence: Evidence, input_name: str, tolerances: Mapping[str, Tolerance]) -> Reference | None:
+def float_reference(
+    evidence: Evidence, input_name: str, tolerances: Mapping[str, Tolerance | None]
+) -> Reference | None:
     """The images that float files were verified on, at most MOST_IMAGES, with the results that are there already.
 
-    tolerances: of each file by its name. Its limit is the largest that any of these rows was held to.
+    tolerances: of each file by its name; None for one that is judged by agreement. A file's limit is the largest that
+    any of these rows was held to, or the agreement.
     None where PyTorch's results are not finite: no file has passed then.
     """
     double, single = evidence.reference.float64, evidence.reference.float32
@@ -72,8 +77,12 @@ def float_reference(evidence: Evidence, input_name: str, tolerances: Mapping[str
         input_name,
         evidence.images.array_nchw[places],
         {name: rows[places] for name, rows in double.items()},
+        yardstick=evidence.oracle.name,
         images_are=f"verification images ({', '.join(evidence.images.sources[place] for place in places)})",
-        limits={name: Limit(max_abs_difference=largest_difference(one)) for name, one in tolerances.items()},
+        limits={
+            name: Limit(sqnr_db=LEAST_SQNR_DB) if one is None else Limit(max_abs_difference=largest_difference(one))
+            for name, one in tolerances.items()
+        },
     )
 
 
@@ -83,6 +92,7 @@ def reference_of(
     outputs: Mapping[str, np.ndarray],
     *,
     images_are: str,
+    yardstick: str = "PyTorch",
     limits: Mapping[str, Limit],
 ) -> Reference | None:
     """Images (count, channels, height, width) with PyTorch's float64 results (count, ...) by name, rounded to float32.
@@ -96,12 +106,14 @@ def reference_of(
     return Reference(
         inputs={input_name: np.asarray(images_nchw, dtype=np.float32)},
         outputs=rounded,
-        outputs_are=f"PyTorch in float64, rounded to float32, on {images_are}; condmix {condmix_version()}",
+        outputs_are=f"{yardstick} in float64, rounded to float32, on {images_are}; condmix {condmix_version()}",
         limits=limits,
     )
 
 
-def write_reference(files: PendingFiles, path: Path, reference: Reference | None) -> ReferenceFile | None:
+def write_reference(
+    files: PendingFiles, path: Path, reference: Reference | None, *, yardstick: str = "PyTorch"
+) -> ReferenceFile | None:
     """The reference lies beside its final name; None where there is nothing to compare with. Raises OutputError."""
     if reference is None:
         return None
@@ -112,4 +124,5 @@ def write_reference(files: PendingFiles, path: Path, reference: Reference | None
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
         image_count=reference.images,
+        yardstick=yardstick,
     )

@@ -34,8 +34,9 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
     warnings = dict.fromkeys(line for file in outcome.files for line in file.verification.warnings)
     sections: tuple[Section, ...] = (
         *(section for file in outcome.files for section in _file_sections(file, in_detail=in_detail)),
+        ("tuning", [] if outcome.tuned is None else outcome.tuned.lines()),
         ("warning", tuple(warnings)),
-        ("note", outcome.notes),
+        ("note", (*outcome.notes, *dict.fromkeys(line for file in outcome.files for line in file.verification.notes))),
         ("record", [str(outcome.record_path)]),
         ("images", [] if outcome.reference is None else [outcome.reference.sentence()]),
         ("time", [time_line(outcome.seconds, outcome.peak_memory_bytes)]),
@@ -59,11 +60,12 @@ def failure_text(outcome: ExportOutcome) -> str:
                 for item in verification.stages
                 if not item.report.passed
             ),
+            *(() if verification.rounded is None else verification.rounded.problems()),
             *_batch_failure(verification.batches),
             *_blame_lines(verification.blame),
         ]
         lines += [
-            f"the {TITLES[str(file.artifact.format)]} file does not compute what PyTorch computes:",
+            f"the {TITLES[str(file.artifact.format)]} file does not compute what {outcome.network.yardstick} computes:",
             *(f"  - {reason}" for reason in reasons),
             f"It was written as {path}, for finding out why; {wanted} was not touched.",
         ]
@@ -98,8 +100,9 @@ def parity_lines(verification: Verification) -> list[str]:
     failed = next((item for item in verification.stages if not item.report.passed), None)
     last = verification.stages[-1].stage if failed is None else failed.stage
     finals = [item for item in verification.stages if item.stage == last]
-    lines = [_parity_line(items) for items in _by_delegate(finals)]
-    lines += [_parity_line([item]) for item in verification.stages if item.stage == EXACT_STAGE != last]
+    who = verification.yardstick
+    lines = [_parity_line(items, who) for items in _by_delegate(finals)]
+    lines += [_parity_line([item], who) for item in verification.stages if item.stage == EXACT_STAGE != last]
     earlier = [item for item in verification.stages if item.stage not in (last, EXACT_STAGE)]
     images = verification.images
     if earlier and all(item.report.passed for item in earlier):
@@ -109,9 +112,27 @@ def parity_lines(verification: Verification) -> list[str]:
     spread = images.routing.smallest
     moved = "" if spread is None else f", which move the routing of every block by {spread:.1e} or more"
     lines.append(f"     on {images.count} images{moved}; threads {', '.join(map(str, threads))}")
+    lines += _rounded_lines(verification)
     if verification.batches is not None:
         lines.append(f"{_mark(verification.batches.passed)} batches: {verification.batches.sentence()}")
     lines.extend(f"     {line}" for line in _blame_lines(verification.blame))
+    return lines
+
+
+def _rounded_lines(verification: Verification) -> list[str]:
+    """What speaks for a file with int8 banks, or against it."""
+    rounded = verification.rounded
+    if rounded is None:
+        return []
+    worst = max(rounded.meaning, key=lambda check: check.worst_steps)
+    meant = all(check.passed for check in rounded.meaning)
+    lines = [
+        f"{_mark(not rounded.stored)} int8 banks are those of this file rounded, number for number",
+        f"{_mark(meant)} with them it computes what it says: {worst.sentence()}; {len(rounded.meaning)} ways of running",
+    ]
+    for item in rounded.agreement:
+        agrees = item.sqnr_db_median >= rounded.limits.least_sqnr_db and not item.nonfinite_count
+        lines.append(f"{_mark(agrees)} and agrees with {verification.yardstick}: {item.sentence()}")
     return lines
 
 
@@ -138,11 +159,12 @@ def _by_delegate(finals: Sequence[StageParity]) -> list[list[StageParity]]:
     return [[item for item in finals if item.delegate is way] for way in ways]
 
 
-def _parity_line(items: Sequence[StageParity]) -> str:
+def _parity_line(items: Sequence[StageParity], who: str) -> str:
     """The worst of some runs; which it was is in the record."""
     worst = max(items, key=_badness)
     return (
-        f"{_mark(worst.report.passed)} {_way(worst)} vs PyTorch float64  {worst.report.sentence()}{_own_error(worst)}"
+        f"{_mark(worst.report.passed)} {_way(worst)} vs {who} float64  "
+        f"{worst.report.sentence()}{_own_error(worst, who)}"
     )
 
 
@@ -165,11 +187,11 @@ def _stage_name(item: StageParity) -> str:
     return f"stage {STAGE}, {_way(item)}, {item.threads} thread{'' if item.threads == 1 else 's'}"
 
 
-def _own_error(item: StageParity) -> str:
+def _own_error(item: StageParity, who: str) -> str:
     worst = item.report.worst_output
     if worst is None or worst.own_float32 is None:
         return ""
-    return f"  (PyTorch's own float32: {worst.own_float32.relative:.1e})"
+    return f"  ({who}'s own float32: {worst.own_float32.relative:.1e})"
 
 
 def _batch_failure(batches: BatchReport | None) -> list[str]:
@@ -219,7 +241,8 @@ def _next_lines(outcome: ExportOutcome) -> list[str]:
 def _plural_layers(layers: Sequence[LayerRecord]) -> str:
     counts = Counter(layer.kind for layer in layers if layer.recognised)
     words = [f"{counts[kind]} {kind.value}" for kind in LayerKind if counts[kind]]
-    return f"{' + '.join(words)} layers" if words else "nothing to rewrite"
+    found = sum(counts.values())
+    return f"{' + '.join(words)} layer{'' if found == 1 else 's'}" if words else "nothing to rewrite"
 
 
 def _mark(passed: bool) -> str:

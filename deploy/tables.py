@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from condmix.deploy.report.numbers import plural
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -38,7 +40,7 @@ def totals_row(layers: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     multiply_adds, weight_bytes = (
         sum(_whole(layer[key]) for layer in layers) for key in ("multiply_adds", "weight_bytes")
     )
-    return ("total", f"{len(layers)} layers", "", "", "", f"{multiply_adds:,}", f"{weight_bytes:,}", "")
+    return ("total", plural(len(layers), "layer"), "", "", "", f"{multiply_adds:,}", f"{weight_bytes:,}", "")
 
 
 def _layer_row(layer: Mapping[str, object]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from condmix.deploy.format_choices import FormatChoices
+from condmix.deploy.format_choices import ONNX, TFLITE, FormatChoices
 from condmix.runtime.tolerance import Tolerance
 
 EXACT = "float32"
@@ -21,12 +21,20 @@ class Tolerances:
     tflite: Tolerance
     """Of the TFLite file as it is."""
     notes: tuple[str, ...] = ()
+    by_agreement: frozenset[str] = frozenset()
+    """Formats whose file has int8 banks and is held to no tolerance: what they move depends on the network."""
+
+    def of_file(self, format_name: str) -> Tolerance | None:
+        """What the file of that format is held to; None where it is judged by agreement."""
+        if format_name in self.by_agreement:
+            return None
+        return self.onnx if format_name == ONNX else self.tflite
 
 
 def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances:
     """The limits for `choices`; `relative` (of the largest output) is what was asked for, None if nothing was.
 
-    With rounded weights it speaks of the rounded files alone. Raises InvalidSettingError.
+    With rounded weights it speaks of the rounded files alone, and int8 banks are then held to it. Raises InvalidSettingError.
     """
     exact = Tolerance.for_precision(EXACT)
     onnx, tflite = (
@@ -34,7 +42,7 @@ def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances
         for options in (choices.onnx, choices.tflite)
     )
     if relative is None:
-        return Tolerances(float32=exact, onnx=onnx, tflite=tflite)
+        return Tolerances(float32=exact, onnx=onnx, tflite=tflite, by_agreement=_by_agreement(choices))
     wished = [options is not None and options.rounds_weights for options in (choices.onnx, choices.tflite)]
     if not any(wished):
         exact = replace(exact, relative=relative)
@@ -51,3 +59,13 @@ def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances
         tflite=replace(tflite, relative=relative) if wished[1] else tflite,
         notes=notes,
     )
+
+
+def _by_agreement(choices: FormatChoices) -> frozenset[str]:
+    """Files with int8 banks. One for one machine holds them in an order of its own, and is held to its tolerance."""
+    found = set()
+    if choices.onnx is not None and choices.onnx.experts == "int8" and not choices.onnx.is_for_one_machine:
+        found.add(ONNX)
+    if choices.tflite is not None and choices.tflite.bank == "int8":
+        found.add(TFLITE)
+    return frozenset(found)

@@ -18,6 +18,7 @@ from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
 from condmix.exporters.tflite.build import TfliteBuild
 from condmix.exporters.tflite.options import TfliteOptions
+from condmix.exporters.verify.agreement import judge_onnx, judge_tflite
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Verification
 from condmix.exporters.verify.tflite import in_layout, verify_tflite
@@ -70,6 +71,7 @@ def verified_onnx(plan: Plan, build: Build, evidence: Evidence, report_progress:
         tolerance=plan.tolerances.float32,
         report_progress=report_progress,
         last_tolerance=plan.tolerances.onnx,
+        judge_last=judge_onnx if ONNX in plan.tolerances.by_agreement else None,
     )
     return VerifiedFile(
         format=ONNX,
@@ -95,6 +97,7 @@ def verified_tflite(
         tolerance=plan.tolerances.tflite,
         shared_tolerance=plan.tolerances.float32,
         report_progress=report_progress,
+        judge=judge_tflite if TFLITE in plan.tolerances.by_agreement else None,
     )
     opinion = SecondOpinion(compatible=None, said="the file was rejected")
     if verification.passed:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import onnx
 import onnx_ir as ir
-from torch import nn
 
 from condmix.exporters.batch.generalise import generalise
-from condmix.exporters.capture import Captured, Tap, capture
+from condmix.exporters.captured import Captured, Tap
 from condmix.exporters.finish import finish
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
@@ -19,6 +19,9 @@ from condmix.exporters.recognise import recognise
 from condmix.exporters.records import LayerRecord, RewriteStep, with_forms
 from condmix.exporters.rewrite import DEFAULT_RULES, TIDY_RULES
 from condmix.exporters.rewrite.driver import run_rules
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ReportProgress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -60,6 +63,8 @@ def build(
 
     Raises CaptureError, NotExportableError (all places at once) or GraphError.
     """
+    from condmix.exporters.capture import capture
+
     report_progress("capture")
     return build_from(capture(module, input_size), options, metadata, report_progress)
 
@@ -77,11 +82,16 @@ def build_prepared(
     """The same from a prepared graph, which is left as it was: one preparation serves several files."""
     if not options.reaches("final"):
         return prepared.built
+    if options.is_for_one_machine:
+        # Only such a file needs the runtime while it is built.
+        from condmix.exporters.machine.build import build_blocked
+
+        return build_blocked(prepared, options, metadata, report_progress)
     report_progress("lower")
     model = prepared.model.clone()
     batch = BatchAxis(size=options.batch)
     generalise(model, batch)
-    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv)
+    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv, forms=options.forms)
     built = prepared.built
     steps = built.steps
     if batch.is_one:

@@ -11,38 +11,20 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import onnx_ir as ir
 import torch
 from torch import nn
 
+from condmix.exporters.captured import CAPTURE_OPSET, Captured, Tap
 from condmix.exporters.errors import CaptureError
 from condmix.exporters.graph.facts import MODULE_KEY
 from condmix.exporters.simplify import simplify
 
-CAPTURE_OPSET = 18
-"""The oldest operator set torch's dynamo exporter writes; older and newer files are converted at the end."""
+__all__ = ["CAPTURE_OPSET", "Captured", "Tap", "capture"]
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 _TERMINAL_COLOUR = re.compile("\x1b\\[[0-9;]*m")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tap:
-    """A value of the graph that is the output of a PyTorch module."""
-
-    value_name: str
-    module_path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Captured:
-    """A network as a graph at batch 1, static shapes, with constants folded."""
-
-    model: ir.Model
-    taps: tuple[Tap, ...]
-    """Module outputs in the order in which the graph computes them."""
 
 
 def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:

@@ -36,3 +36,28 @@ class VerificationError(ExportError):
 
 class CalibrationError(ExportError):
     """Calibration data or saved ranges cannot be used (exit code 3: the input was not understood)."""
+
+
+class OnnxInputError(ExportError):
+    """A given ONNX file cannot be read as a network (exit code 3: the input was not understood).
+
+    `problems` are sentences by reason code (docs/refusals.md), so that all of them are shown at once.
+    """
+
+    def __init__(self, place: str, problems: tuple[tuple[str, str], ...]) -> None:
+        self.problems = problems
+        self.codes = tuple(dict.fromkeys(code for code, _ in problems))
+        super().__init__("\n".join((f"{place}: cannot be exported:", *(f"  - {text} [{c}]" for c, text in problems))))
+
+
+class TuningDataError(ExportError):
+    """Measurements do not fit the candidates they are asked about (a defect of ours, or a damaged record)."""
+
+
+class FormsFileError(ExportError):
+    """A file of forms cannot be used (exit code 3: the input was not understood). `problems` names every one."""
+
+    def __init__(self, place: str, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        heading = f"{place}: cannot be used as a file of forms:"
+        super().__init__("\n".join((heading, *(f"  - {one}" for one in problems))))

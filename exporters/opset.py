@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from condmix.exporters.capture import CAPTURE_OPSET
+from condmix.exporters.captured import CAPTURE_OPSET
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.facts import MODULE_KEY, constant_ints, module_path
 from condmix.exporters.graph.splice import remove_unused

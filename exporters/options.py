@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from condmix.exporters.errors import OptionsError
+from condmix.exporters.records import LayerForm
 
-CONDCONV_CHOICES = ("auto", "kernel", "grouped", "matmul", "experts")
+CONDCONV_CHOICES = ("auto", "kernel", "grouped", "matmul", "experts", "blocked")
 MIXCONV_CHOICES = ("auto", "parallel", "hoisted", "merged")
 EXPERT_CHOICES = ("float32", "int8")
 STAGES = ("captured", "named", "rewritten", "final")
@@ -27,6 +28,8 @@ class ExportOptions:
     """How expert banks are stored; arithmetic is float32 either way."""
     stage: str = "final"
     """Where to stop: `named` writes the graph with condmix.CondConv and condmix.MixConv as functions."""
+    forms: tuple[LayerForm, ...] = ()
+    """The form of each layer named here, from --tune or a forms file; the others follow the written rule."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -55,6 +58,11 @@ class ExportOptions:
         """The named tolerance (condmix.runtime.tolerance) that a file with these weights is held to."""
         return "int8_experts" if self.rounds_weights else "float32"
 
+    @property
+    def is_for_one_machine(self) -> bool:
+        """Whether the file is laid out for the machine and the runtime that write it."""
+        return self.condconv == "blocked"
+
     def reaches(self, stage: str) -> bool:
         """Whether the export goes as far as `stage`."""
         return STAGES.index(stage) <= STAGES.index(self.stage)
@@ -74,7 +82,23 @@ class ExportOptions:
                     ("mixconv", self.mixconv, "auto"),
                     ("stage", self.stage, "final"),
                 )
-                if value != only
+                if value != only and (name == "batch" or not self.is_for_one_machine)
+            ]
+        if self.is_for_one_machine and self.batch != 1:
+            given = "dynamic" if self.batch is None else self.batch
+            problems.append(f"--condconv blocked lays out a file for one image: it contradicts --batch {given}")
+        if self.is_for_one_machine and self.stage != "final":
+            problems.append(f"--condconv blocked is about the finished file: it contradicts --stage {self.stage}")
+        if self.forms:
+            problems += [
+                f"forms for single layers contradict --{name} {value}: leave one of them out"
+                for name, value, allowed in (
+                    ("condconv", self.condconv, ("auto", "blocked")),
+                    ("mixconv", self.mixconv, ("auto",)),
+                    ("experts", self.experts, ("float32",)),
+                    ("stage", self.stage, ("final",)),
+                )
+                if value not in allowed
             ]
         if self.stage in ("captured", "named", "rewritten") and self.batch != 1:
             problems.append(f"--stage {self.stage} is a graph for one image: it contradicts a batch other than 1")

@@ -53,6 +53,18 @@ class LayerRecord:
         return data
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerForm:
+    """The form that one layer is to get.
+
+    layer: its module path, with #2 for a second layer of one module. why: for the record.
+    """
+
+    layer: str
+    form: str
+    why: str = ""
+
+
 GROUPING_RULE = "group_pointwise_mixconv"
 """The rewrite that turns a MixConv into an ordinary grouped convolution before any form is chosen."""
 

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from condmix.models import timm_source, zoo
 from condmix.models.errors import SettingsError, UnknownArchitectureError
-from condmix.models.preprocessing import CROP_MODES, InputSize, Preprocessing
+from condmix.models.preprocessing import CROP_MODES, InputSize, Preprocessing, assumed
 
 TIMM = "timm:"
+__all__ = ["Blueprint", "assumed", "draw", "preprocessing_of", "with_sizes_of"]
 _SIZES = ("num_classes", "in_channels")
 
 
@@ -78,14 +79,6 @@ def with_sizes_of(blueprint: Blueprint, needed: Mapping[str, Tensor], found: Map
     if not sizes:
         return blueprint
     return draw(blueprint.architecture, {**blueprint.settings, **sizes})
-
-
-def assumed(preprocessing: Preprocessing, who: str) -> str:
-    """The sentence for the report that the preprocessing is a guess, with its numbers."""
-    return (
-        f"{who} does not say its preprocessing: assumed mean {preprocessing.mean}, std {preprocessing.std}, "
-        f"{preprocessing.interpolation}, crop {preprocessing.crop_fraction}"
-    )
 
 
 def _draw_timm(architecture: str, changes: dict[str, object]) -> Blueprint:

@@ -14,7 +14,7 @@ from condmix.models.blueprint import Blueprint, assumed, draw
 from condmix.models.checkpoint_format import CheckpointContents
 from condmix.models.errors import CheckpointError, InputSizeError
 from condmix.models.key_matching import require_fit
-from condmix.models.network import LoadedNetwork
+from condmix.models.network import TorchNetwork
 from condmix.models.preprocessing import InputSize, Preprocessing
 from condmix.models.tensor_checks import as_float32
 
@@ -31,7 +31,7 @@ def load(
     preprocessing: Preprocessing | None = None,
     entry: str | None = None,
     allow_pickle: bool = False,
-) -> LoadedNetwork:
+) -> TorchNetwork:
     """The network in the file at `path`, complete: every tensor has found its place, or an error is raised.
 
     A file of `save` needs no more. Other weights need `architecture` (a zoo name or "timm:NAME", with
@@ -199,7 +199,7 @@ def _finished(
     read_notes: tuple[str, ...],
     input_size: InputSize | None,
     preprocessing: Preprocessing | None,
-) -> LoadedNetwork:
+) -> TorchNetwork:
     """The network in the state promised, tried on one input of zeros."""
     place = str(path)
     size = input_size or built.input_size
@@ -223,7 +223,7 @@ def _finished(
         raise InputSizeError(message)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return LoadedNetwork(
+    return TorchNetwork(
         module=module,
         architecture=built.architecture,
         settings=dict(built.settings),

@@ -1,25 +1,29 @@
 """A network with its weights and everything needed to feed it and to say where it came from."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from condmix.models.preprocessing import InputSize, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LoadedNetwork:
-    """A network ready to run: eval mode, float32, no gradients wanted.
+    """What is known of a network, whatever it was read from.
 
-    `architecture` is a name of the zoo, "timm:NAME", "factory:package.module:function" or "pickle:CLASS";
+    `architecture` is a name of the zoo, "timm:NAME", "factory:package.module:function", "pickle:CLASS", or
+    "onnx:NAME" for a graph that somebody else exported;
     `settings` are the changes to its defaults. `input_size` is channels, height and width of one input.
     `source_sha256` is the check sum of the file at `source`; both are None where there was no file.
     `notes` are sentences on what was done or assumed while loading, for the report.
     """
 
-    module: nn.Module
     architecture: str
     settings: Mapping[str, object]
     input_size: InputSize
@@ -28,3 +32,20 @@ class LoadedNetwork:
     source: Path | None
     source_sha256: str | None
     notes: tuple[str, ...]
+
+    @property
+    def yardstick(self) -> str:
+        """Whose results exports are compared with, as texts call it."""
+        return "the original file"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TorchNetwork(LoadedNetwork):
+    """The same with the module itself, ready to run: eval mode, float32, no gradients wanted."""
+
+    module: nn.Module
+
+    @property
+    def yardstick(self) -> str:
+        """PyTorch runs it."""
+        return "PyTorch"

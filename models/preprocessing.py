@@ -146,6 +146,14 @@ class Preprocessing:
         return np.asarray(image.crop((left, top, left + width, top + height)))
 
 
+def assumed(preprocessing: Preprocessing, who: str) -> str:
+    """The sentence for the report that the preprocessing is a guess, with its numbers."""
+    return (
+        f"{who} does not say its preprocessing: assumed mean {preprocessing.mean}, std {preprocessing.std}, "
+        f"{preprocessing.interpolation}, crop {preprocessing.crop_fraction}"
+    )
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

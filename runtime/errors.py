@@ -66,6 +66,17 @@ class EnvironmentMissingError(EngineMissingError):
         )
 
 
+class OtherMachineError(EngineMissingError):
+    """A model file is for another kind of machine, or for another version of its engine; it is not opened here."""
+
+    def __init__(self, place: str, differences: Sequence[str], next_step: str) -> None:
+        self.engine = "onnxruntime"
+        self.differences = tuple(differences)
+        self.install_line = next_step
+        # Not the constructor of EngineMissingError: nothing that could be installed is missing.
+        InferenceError.__init__(self, f"{place} is not for this machine: {'; '.join(self.differences)}. {next_step}")
+
+
 class SignatureMismatchError(InferenceError):
     """The arrays given to a session are not the ones it takes; `problems` has one line for each mismatch."""
 

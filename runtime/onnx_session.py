@@ -1,13 +1,17 @@
 """Running ONNX files in ONNX Runtime on the CPU.
 
 The engine is imported when a file is opened, never with this module. Nothing process-wide is set: the log
-level, the threads and the optimisation belong to one session.
+level, the threads and the optimisation belong to one session. The engine's telemetry is off, unless the user's
+environment decides about it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -23,9 +27,11 @@ from condmix.runtime.errors import (
     describe_place,
     one_line,
 )
+from condmix.runtime.machine_file import require_this_machine
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
 ENGINE = "onnxruntime"
+TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
 _LOG_FATAL_ONLY = 4  # our own errors carry the engine's text; its log would print it a second time
 
 # ONNX Runtime's names for its element types; whatever is not here has no plain numpy array.
@@ -150,7 +156,8 @@ class OnnxRuntimeBackend:
         profile_prefix: profile every run into `<prefix>_<time>.json`, until `finish_profile`.
         optimized_path: where the engine writes the graph that it made of the model and runs, as an ONNX file.
 
-        Raises InvalidSettingError, EngineMissingError or ModelUnreadableError.
+        Raises InvalidSettingError, EngineMissingError (OtherMachineError for a file that is for another machine) or
+        ModelUnreadableError.
         """
         if threads < 1:
             raise InvalidSettingError([f"threads must be at least 1, found {threads}"], record="session")
@@ -159,6 +166,7 @@ class OnnxRuntimeBackend:
         if isinstance(model, Path) and not model.is_file():
             reason = "it is a folder" if model.is_dir() else "there is no such file"
             raise ModelUnreadableError(place, reason, "Give the path of an .onnx file.")
+        require_this_machine(model, runtime=engine.__version__)
         options = engine.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -192,9 +200,27 @@ if TYPE_CHECKING:
 
 def _import_engine() -> ModuleType:
     try:
-        return importlib.import_module(ENGINE)
+        with telemetry_off():
+            return importlib.import_module(ENGINE)
     except ImportError as error:
         raise EngineMissingError(ENGINE, ENGINE, one_line(error)) from error
+
+
+@contextlib.contextmanager
+def telemetry_off() -> Iterator[None]:
+    """An import of ONNX Runtime within the block leaves no device identity in the user's cache and sends nothing.
+
+    1.31 does both as it is imported, so its `disable_telemetry_events` comes too late. A user who has set
+    ORT_DISABLE_TELEMETRY, to whatever, has decided for himself.
+    """
+    if ENGINE in sys.modules or TELEMETRY_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[TELEMETRY_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(TELEMETRY_VARIABLE, None)
 
 
 def _engine_errors(engine: ModuleType) -> tuple[type[Exception], ...]:

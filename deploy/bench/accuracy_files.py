@@ -21,7 +21,7 @@ from condmix.deploy.pipeline import run as run_float
 from condmix.deploy.plan import Plan
 from condmix.deploy.tolerances import tolerances_for
 from condmix.exporters.options import DEFAULT_OPSET
-from condmix.models.network import LoadedNetwork
+from condmix.models.network import TorchNetwork
 from condmix.runtime.errors import one_line
 
 ONNX_INT8, TFLITE_INT8 = "condmix, ONNX int8", "condmix, TFLite int8"
@@ -113,7 +113,7 @@ def _written(name: str, path: Path, layout: str, *, passed: bool) -> AccuracyFil
 
 
 def stock_files(
-    network: LoadedNetwork, calibration_nchw: np.ndarray, report_progress: ReportProgress
+    network: TorchNetwork, calibration_nchw: np.ndarray, report_progress: ReportProgress
 ) -> list[AccuracyFile]:
     """What onnxruntime's quantize_static makes of torch.onnx.export's file: as it comes, and with a scale a channel."""
     report_progress("torch.onnx.export")
@@ -133,7 +133,7 @@ def stock_files(
 def litert_file(
     python: Path | None,
     name: str,
-    network: LoadedNetwork,
+    network: TorchNetwork,
     calibration_nchw: np.ndarray,
     report_progress: ReportProgress,
 ) -> AccuracyFile:

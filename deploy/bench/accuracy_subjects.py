@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from condmix.deploy.digits_training import train_digits
 from condmix.deploy.loading import Loading, load_network
-from condmix.models.network import LoadedNetwork
+from condmix.models.network import TorchNetwork
 from condmix.models.training import TrainingProgress, TrainingSettings
 
 FULL_SIZE: Mapping[str, object] = MappingProxyType(
@@ -54,7 +54,7 @@ SUBJECTS = (
 
 def trained_network(
     subject: AccuracySubject, folder: Path, report_epoch: Callable[[TrainingProgress], None]
-) -> tuple[LoadedNetwork, Path]:
+) -> tuple[TorchNetwork, Path]:
     """The network in `<folder>/<name>.pt`, and that file, which is trained and written where there is none.
 
     Raises what training, saving and loading raise.

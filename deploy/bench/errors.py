@@ -51,3 +51,24 @@ class WrongAnswerError(BenchError):
         self.problems = problems
         heading = f"{network}: not measured, for files do not compute what PyTorch computes"
         super().__init__("\n".join((heading, *(f"  - {problem}" for problem in problems))))
+
+
+class EnvironmentFailedError(BenchError):
+    """The environment of a peer cannot be made or is not what was expected; its rows carry the reason."""
+
+    exit_code = ExitCode.MISSING
+
+    def __init__(self, peer: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{peer}: expected an environment with it, found none that works: {reason}")
+
+
+class NotPreparedError(BenchError):
+    """Converting or measuring was asked for alone, and there are no files."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, network: str, folder: Path) -> None:
+        super().__init__(
+            f"{network}: expected its files in {folder}, found none. Leave out --step, or add --step export."
+        )

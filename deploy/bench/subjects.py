@@ -39,11 +39,14 @@ MIXED: Mapping[str, Mapping[str, str]] = {
     "condmix parallel": {"mixconv": "parallel"},
     "condmix hoisted": {"mixconv": "hoisted"},
     "condmix merged": {"mixconv": "merged"},
+    "condmix blocked": {"condconv": "blocked"},
 }
 CONDITIONAL: Mapping[str, Mapping[str, str]] = {
     "condmix": {},
     "condmix kernel": {"condconv": "kernel"},
     "condmix experts": {"condconv": "experts"},
+    "condmix blocked": {"condconv": "blocked"},
+    "condmix blocked, int8 experts": {"condconv": "blocked", "experts": "int8"},
 }
 SUBJECTS = (
     Subject(network="mixnet_s", forms=MIXED, twin=None),

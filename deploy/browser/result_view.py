@@ -17,6 +17,7 @@ _STATES = {
     Judgement.NOISY: "doubt",
     Judgement.THROTTLED: "doubt",
     Judgement.TOO_SHORT: "doubt",
+    Judgement.EMULATED: "doubt",
 }
 CONTROL_NOTE = "the first once more: what the two differ by is noise"
 

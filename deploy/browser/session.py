@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import threading
@@ -14,15 +13,18 @@ from typing import cast
 from condmix.deploy.browser.assemble import assemble
 from condmix.deploy.browser.errors import BrowserError
 from condmix.deploy.browser.facts import BrowserFacts, text_problems
+from condmix.deploy.browser.one_file import with_weights
 from condmix.deploy.browser.packages import LITERT_JS, version_of
 from condmix.deploy.browser.posted import read_run
 from condmix.deploy.browser.result_view import result_view
 from condmix.deploy.browser.subject_file import SubjectFile, pack_feeds
 from condmix.deploy.browser.variants import Variant, Variants, variants
+from condmix.runtime.artifact import Format
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.run import CONTROL_SUFFIX, Progress
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError
+from condmix.runtime.external_data import external_files, identity_with
 from condmix.runtime.records import read_fields
 
 TOKEN_BYTES = 16
@@ -227,8 +229,10 @@ def _content(file: SubjectFile) -> bytes:
     path = file.subject.file
     try:
         content = path.read_bytes()
+        weights = external_files(path, content) if file.identity.format is Format.ONNX else {}
+        sha256, _ = identity_with(content, weights)
     except OSError as error:
         raise BrowserError(READ, f"{path}: {error.strerror or error}", "Check that file.") from error
-    if hashlib.sha256(content).hexdigest() != file.identity.sha256:
+    if sha256 != file.identity.sha256:
         raise BrowserError(READ, f"{path} was changed while it was looked into", "Start again when nobody writes it.")
-    return content
+    return with_weights(path) if weights else content

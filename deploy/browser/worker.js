@@ -56,7 +56,8 @@ async function openTflite(request) {
   self.Module = { locateFile: (name) => ASSETS + name, ...(threaded ? { mainScriptUrlOrBlob: script } : {}) };
   const litert = await import(ASSETS + "litert.js");
   const begin = performance.now();
-  await litert.loadLiteRt(ASSETS, { threads: threaded });
+  // Shared between WebGPU and WASM, a file has to wait for the graphics processor in the middle: only this engine can.
+  await litert.loadLiteRt(ASSETS, { threads: threaded, jspi: webgpu && "Suspending" in WebAssembly });
   const start = performance.now();
   const options = webgpu ? { accelerator: "webgpu", gpuOptions: { precision: "fp32" } }
     : { accelerator: "wasm", cpuOptions: { numThreads: request.threads } };
@@ -163,10 +164,16 @@ const answers = {
   },
 };
 
+// LiteRT.js's own words where it has no engine that can wait for the graphics processor and takes it for one that can.
+function explained(words) {
+  if (!words.startsWith("Asyncify is not defined")) return words;
+  return `LiteRT.js shares a file between WebGPU and WASM only in browsers with JSPI and relaxed SIMD (${words})`;
+}
+
 self.addEventListener("message", async ({ data: request }) => {
   try {
     self.postMessage({ id: request.id, answer: await answers[request.kind](request) });
   } catch (error) {
-    self.postMessage({ id: request.id, failure: String(error?.message ?? error).replaceAll(HOME, "").slice(0, 2000) });
+    self.postMessage({ id: request.id, failure: explained(String(error?.message ?? error)).replaceAll(HOME, "").slice(0, 2000) });
   }
 });

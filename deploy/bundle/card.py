@@ -29,6 +29,7 @@ class _Verbatim(str):
 def model_card(manifest: Manifest, collected: Collected, checks: Sequence[ArtifactCheck], *, archive: str) -> str:
     """The card as Markdown, the same for the same bundle. archive: the name of the bundle's file."""
     by_name = {check.name: check for check in checks}
+    apart = {one.path.name: sum(path.stat().st_size for path in one.weights) for one in collected.artifacts}
     text = _template().render(
         network=manifest.network,
         condmix_version=manifest.condmix_version,
@@ -39,7 +40,7 @@ def model_card(manifest: Manifest, collected: Collected, checks: Sequence[Artifa
                 one.name,
                 str(one.format),
                 card_facts.NOT_SAID if one.precision is None else str(one.precision),
-                file_size(manifest.member(one.name).size_bytes),
+                file_size(manifest.member(one.name).size_bytes + apart.get(one.name, 0)),
                 difference_text(by_name[one.name].agreement),
                 top1_text(by_name[one.name].agreement),
             )

@@ -15,6 +15,7 @@ from condmix.runtime.bench.reference import Limit, Reference, find_reference, re
 from condmix.runtime.bundle.manifest import MANIFEST_NAME
 from condmix.runtime.bundle.member_name import doubled, name_problem
 from condmix.runtime.errors import InferenceError, ModelUnreadableError
+from condmix.runtime.external_data import external_files
 
 CARD_NAME = "MODEL_CARD.md"
 SUFFIXES = (".onnx", ".tflite")
@@ -25,7 +26,7 @@ _SUMMARY = "the bundle cannot be made:"
 class SourceArtifact:
     """A model file with all that lies beside it. record, entry: None for a file that condmix did not export.
 
-    limit: how far it may be off, None where nobody said.
+    limit: how far it may be off, None where nobody said. weights: files beside it that hold a part of its weights.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class SourceArtifact:
     reference_path: Path
     reference: Reference
     limit: Limit | None
+    weights: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +53,11 @@ class Collected:
         """Each once."""
         found = {one.record.path.absolute(): one.record for one in self.artifacts if one.record is not None}
         return tuple(found.values())
+
+    @property
+    def weights(self) -> tuple[Path, ...]:
+        """The files that hold weights of an artifact, each once."""
+        return tuple({path.absolute(): path for one in self.artifacts for path in one.weights}.values())
 
     @property
     def references(self) -> tuple[Path, ...]:
@@ -114,8 +121,13 @@ def _artifact(
         return None
     try:
         format, content = format_of(model), model.read_bytes()
+        weights = external_files(model, content) if format is Format.ONNX else {}
     except (ModelUnreadableError, OSError) as error:
         raise UnreadableFileError(str(error)) from error
+    if inner := [location for location in weights if "/" in location]:
+        names = ", ".join(inner)
+        problems.append(f"{model}: its weights lie in {names}, and a bundle has no folders: put them beside it")
+        return None
     sha256 = sha256_of(content)
     record, problem = record_for(model, sha256)
     entry = None if record is None else record.entry(sha256)
@@ -149,6 +161,7 @@ def _artifact(
         reference_path=path,
         reference=reference,
         limit=limit,
+        weights=tuple(weights.values()),
     )
 
 
@@ -198,6 +211,7 @@ def _name_problems(collected: Collected) -> list[str]:
     names = [one.path.name for one in collected.artifacts]
     names += [one.path.name for one in collected.records]
     names += [one.name for one in collected.references]
+    names += [one.name for one in collected.weights]
     problems = [f"{name}: {found}: rename it" for name in names if (found := name_problem(name)) is not None]
     problems += [
         f"two files would have the name {name} ({earlier} is there before): rename one"

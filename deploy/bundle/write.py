@@ -25,6 +25,7 @@ from condmix.runtime.bundle.manifest import (
     MANIFEST_NAME,
     RECORD,
     REFERENCE,
+    WEIGHTS,
     BundleArtifact,
     Manifest,
     Member,
@@ -132,6 +133,7 @@ def _content(
 ) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest, and all members with it by name."""
     parts = [(ARTIFACT, one.path.name, one.content) for one in collected.artifacts]
+    parts += [(WEIGHTS, path.name, path.read_bytes()) for path in collected.weights]
     parts += [(REFERENCE, path.name, path.read_bytes()) for path in collected.references]
     parts += [(RECORD, record.path.name, record.content) for record in collected.records]
     members = [_member(member_name, role, content) for role, member_name, content in parts]

@@ -18,6 +18,7 @@ from condmix.deploy.measure.bundle_files import model_files
 from condmix.deploy.measure.flags import bench_options
 from condmix.deploy.parameters import exit_code_epilog, output_options
 from condmix.deploy.terminal import stage_progress
+from condmix.deploy.tflite_site import default_site
 
 if TYPE_CHECKING:
     from condmix.deploy.measure.gate_result import GateResult
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         "condmix bench stock.onnx model.onnx --baseline old/report.json --max-regression 5% --github",
         "condmix bench model.onnx --device ssh://pi@board --device local -o report",
         "condmix bench model.condmix.zip --device browser --bind 0.0.0.0",
+        "condmix bench model.tflite --device adb --tool benchmark_model -o report",
         "condmix bench --write-runner condmix-runner.pyz",
     ),
 )
@@ -59,11 +61,19 @@ def bench(
     inputs: Path | None,
     batches: tuple[int, ...] | None,
     shapes: Sequence[tuple[str, tuple[int, ...]]],
+    engines: tuple[str, ...],
     no_delegate: bool,
     profile: bool,
     devices: Sequence[str],
     fleet: Path | None,
+    tool: Path | None,
+    tool_libraries: Sequence[Path],
+    tool_args: str | None,
     clean: bool,
+    cores: str | None,
+    cool_to: float | None,
+    cool_seconds: float | None,
+    no_fixed_performance: bool,
     bind: str,
     port: int,
     output: Path | None,
@@ -84,12 +94,35 @@ def bench(
     noise. Outputs are checked against the reference beside each file in the same run. Without -o a table is printed.
     """
     if write_runner is not None:
-        return _write_runner(write_runner, files, overwrite=overwrite)
+        from condmix.deploy.measure.runner_command import lay_down_runner
+
+        return lay_down_runner(write_runner, files, overwrite=overwrite)
     if clean:
-        return _clean(devices, fleet, files)
+        from condmix.deploy.measure.elsewhere import clean_elsewhere
+
+        return clean_elsewhere(devices, fleet, files)
     if not files:
         message = "give at least one .onnx or .tflite file to measure"
         raise click.UsageError(message, ctx=click.get_current_context())
+    phones = (cores, cool_to, cool_seconds, no_fixed_performance)
+    if tool is not None:
+        from condmix.deploy.measure.tool_command import ToolFlags, bench_with_tool
+
+        asked = ToolFlags(
+            tool=tool,
+            libraries=tuple(tool_libraries),
+            arguments=tool_args,
+            files=files,
+            threads=threads,
+            runs=runs,
+            devices=devices,
+            fleet=fleet,
+            phones=phones,
+        )
+        return bench_with_tool(asked, output=output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    if tool_libraries or tool_args is not None:
+        summary = "--tool-library and --tool-args are about a tool:"
+        raise PlanError(summary, ["name it with --tool, or leave them out"])
     if baseline is None and _typed("max_regression"):
         summary = "--max-regression needs a report to compare with:"
         raise PlanError(summary, ["give --baseline OLD.json, or leave it out"])
@@ -100,6 +133,8 @@ def bench(
         say("look into the files")
         from condmix.deploy.measure.elsewhere import (
             Outputs,
+            PhoneFlags,
+            check_gates_elsewhere,
             measure_elsewhere,
             named_elsewhere,
             require_room_elsewhere,
@@ -133,16 +168,31 @@ def bench(
             batches=batches or (),
             shapes=dict(shapes),
             delegate=not no_delegate,
+            engines=engines,
+            site=default_site(),
             inputs=inputs,
             reference=reference,
             seed=seed,
         )
         plan = checks.run(lambda: make_plan(request))
         gated = bool(fail_if) or baseline is not None or junit is not None or github
-        where = checks.run(lambda: named_elsewhere(devices, fleet, bind=bind, port=port, profile=profile, gated=gated))
+        where = checks.run(
+            lambda: named_elsewhere(
+                devices,
+                fleet,
+                phones=PhoneFlags(*phones),
+                bind=bind,
+                port=port,
+                engines=engines,
+                profile=profile,
+                gated=gated,
+            )
+        )
         if where is not None:
             checks.run(lambda: require_room_elsewhere(where, output, overwrite=overwrite))
-        if gates is not None and plan is not None:
+            if gates is not None:
+                checks.run(lambda: check_gates_elsewhere(where, gates))
+        if gates is not None and plan is not None and (where is None or not where.renames):
             checks.run(lambda: gates.check(plan.names))
         checks.raise_if_any()
         assert gates is not None
@@ -159,12 +209,15 @@ def bench(
             references=plan.references,
             report_progress=told(say),
             command=command,
+            start=plan.start,
         )
         profiles = Profiles(say)
         images = {**{name: one.inputs for name, one in plan.references.items()}, **plan.inputs}
         wanted = {**ALWAYS, "routing": lambda found: known_routing(found, images)}
         if profile:
             wanted["profile"] = profiles.make
+        if report.verdict.is_emulated:
+            wanted = {name: make for name, make in wanted.items() if name in ("int8", "routing")}  # others are times
         report = with_sections(report, wanted, say)
         results = gates.judge(report)
         if results:
@@ -187,44 +240,6 @@ def bench(
 
 def _typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-
-
-def _write_runner(path: Path, files: Sequence[Path], *, overwrite: bool) -> ExitCode:
-    """The single-file runner lies at `path`; it measures elsewhere, so nothing is measured here."""
-    if files:
-        summary = "--write-runner writes a file to measure with elsewhere, and measures nothing here:"
-        raise PlanError(summary, [f"leave {file} out, or measure it without --write-runner" for file in files])
-    if path.exists() and not overwrite:
-        summary = "the runner exists:"
-        raise PlanError(summary, [f"{path}: pass --overwrite to replace it, or choose another name"])
-    from condmix.deploy.measure.errors import PlaceError
-    from condmix.deploy.measure.runner import write_runner
-
-    try:
-        write_runner(path)
-    except OSError as error:
-        raise PlaceError(path, error, named_by="--write-runner") from error
-    click.echo(f"runner: {path}")
-    click.echo(f"next: copy it and the files to the device, then: python {path.name} FILE... --output report.json")
-    return ExitCode.OK
-
-
-def _clean(addresses: Sequence[str], fleet: Path | None, files: Sequence[Path]) -> ExitCode:
-    """Nothing of condmix is left on the devices; one that fails does not keep the others from being cleaned."""
-    if files or not (addresses or fleet):
-        summary = "--clean is about devices, and measures nothing:"
-        problems = [f"leave {file} out" for file in files]
-        if not (addresses or fleet):
-            problems.append("say which with --device or --fleet")
-        raise PlanError(summary, problems)
-    from condmix.deploy.devices.run import clean_devices, named_devices
-
-    removed, failed = clean_devices(named_devices(addresses, fleet))
-    for line in removed:
-        click.echo(line)
-    for line in failed:
-        click.echo(f"condmix: {line}", err=True)
-    return ExitCode.MISSING if failed else ExitCode.OK
 
 
 def _require_room(output: Path | None, junit: Path | None, *, overwrite: bool) -> None:

@@ -31,6 +31,7 @@ from condmix.deploy.parameters import (
     version_option,
 )
 from condmix.deploy.terminal import print_summary, stage_progress
+from condmix.deploy.tune.flags import check_tune_flags, forms_of, take_tune_flags, tune_options, tune_plan
 from condmix.exporters.options import (
     CONDCONV_CHOICES,
     DEFAULT_OPSET,
@@ -53,6 +54,8 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
         "condmix-export model.pt --format tflite --experts int8",
         "condmix-export model.pt --format onnx,tflite --int8 --calib images/",
         "condmix-export model.pt --int8 --calib images/ --evaluate labelled/ --max-drop 0.01",
+        "condmix-export model.pt --tune",
+        "condmix-export model.pt --tune --device ssh://pi@raspberrypi.local",
         "condmix-export mixnet_s.pt --arch timm:mixnet_s --format onnx --batch dynamic",
         "condmix-export weights.safetensors --arch condconv_mobilenet_v2 --set experts=4 -o out/net.onnx",
         "condmix-export model.pt --factory my_project.networks:build --input-size 3x160x160",
@@ -136,6 +139,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
     help="Verify on these: a folder of pictures, or a preprocessed .npy (N,C,H,W).",
 )
 @int8_options
+@tune_options
 @click.option("-f", "--overwrite", is_flag=True, help="Replace existing files.")
 @output_options
 @version_option
@@ -165,7 +169,7 @@ def export(
     quiet: bool,
     verbose: bool,
     int8: bool,
-    **int8_values: object,
+    **more: object,
 ) -> ExitCode:
     """Write the trained network in MODEL as ONNX and TFLite files that are proven equal to PyTorch.
 
@@ -174,9 +178,15 @@ def export(
     only ever written as NAME.rejected.onnx or NAME.rejected.tflite.
 
     With --int8 the files are NAME_int8.onnx and NAME_int8.tflite, beside the ranges that they rest on.
+
+    MODEL may be an .onnx file that anybody exported: its own results are the yardstick, and the ONNX file is
+    NAME_condmix.onnx.
     """
-    int8_flags = int8_flags_of(int8_values)
+    tune_flags, int8_flags = take_tune_flags(more), int8_flags_of(more)
+    about_forms = {"condconv": condconv, "mixconv": mixconv, "stage": stage, "experts": experts}
+    check_tune_flags(tune_flags, _typed(), about_forms, int8=int8)
     check_int8(int8_flags, formats, _typed(), int8=int8)
+    tuning, forms_file = tune_plan(tune_flags), forms_of(tune_flags)
     flags = FormatFlags(
         batch=batch,
         opset=opset,
@@ -186,6 +196,7 @@ def export(
         experts=experts,
         precision=precision,
         layout=layout,
+        forms=() if forms_file is None else forms_file.forms,
         typed=_typed(),
     )
     loading = Loading(
@@ -211,7 +222,7 @@ def export(
         )
     choices = choose_formats(formats, flags)
     names = output_names(model, output, choices)
-    require_room(names.all, overwrite=overwrite)
+    require_room((*names.all, *(() if tuning is None else (names.forms,))), overwrite=overwrite)
     # From here on it takes seconds: torch is imported.
     with stage_progress(quiet=quiet) as report_progress:
         report_progress("start")
@@ -228,6 +239,8 @@ def export(
             images=images,
             overwrite=overwrite,
             command_line=current_invocation().command_line,
+            tuning=tuning,
+            forms_file=forms_file,
         )
         # Code of the user's own (--factory, --allow-pickle) may print: stdout is for the result.
         with redirect_stdout(sys.stderr):

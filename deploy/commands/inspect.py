@@ -17,6 +17,7 @@ from condmix.deploy.input_size import RequestedSize
 from condmix.deploy.inspection import OnnxInspection, WeightsInspection, inspect_onnx, inspect_weights
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
+from condmix.deploy.onnx_explanation import COLUMNS, OnnxExplanation, explain_onnx
 from condmix.deploy.parameters import (
     BatchSize,
     NearestChoice,
@@ -91,15 +92,23 @@ def inspect(
 
     Of a weights file: each CondConv and MixConv, what it was recognised as or why not, the form an export
     would give it and why, its multiply-adds for one image and its bytes. Of an .onnx or .tflite file: what it
-    and the record beside it say, its operators, and how many of them LiteRT's delegate takes.
+    and the record beside it say, its operators, and how many of them LiteRT's delegate takes. Of an .onnx file
+    of somebody else: what each convolution is taken for and why, or what stands in the way of an export.
     """
     if model.suffix in EXPORTED_SUFFIXES:
         _refuse_weights_flags(model.suffix)
         found = inspect_onnx(model) if model.suffix == ".onnx" else inspect_tflite(model)
+        explanation = None
+        if isinstance(found, OnnxInspection) and found.record is None:
+            with stage_progress(quiet=quiet) as report_progress:
+                explanation = explain_onnx(model, input_size, report_progress)
         if as_json:
-            _print_json(found.to_dict())
+            explained_as = {} if explanation is None else {"explanation": explanation.to_dict()}
+            _print_json({**found.to_dict(), **explained_as})
         else:
             _print_exported(found)
+            if explanation is not None:
+                _print_explanation(explanation, in_detail=verbose)
         return ExitCode.OK
     loading = Loading(
         model=model,
@@ -125,7 +134,8 @@ def _refuse_weights_flags(suffix: str) -> None:
     given = [
         f"{flag} is about weights files"
         for name, flag in _WEIGHTS_ONLY.items()
-        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        if not (suffix == ".onnx" and name == "input_size")
+        and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
     ]
     if given:
         summary = f"a file that ends in {suffix} is inspected as it is; leave these out:"
@@ -168,6 +178,16 @@ def _print_exported(found: OnnxInspection | TfliteInspection) -> None:
         click.echo(f"delegate: {found.coverage.sentence()}")
     for note in found.notes:
         click.echo(f"note: {note}")
+
+
+def _print_explanation(explanation: OnnxExplanation, *, in_detail: bool) -> None:
+    """What an export would see; convolutions with stored weights one by one only in detail."""
+    for line in explanation.lines():
+        click.echo(line)
+    shown = [fact for fact in explanation.facts if in_detail or fact.taken_for != "static"]
+    if shown:
+        rows = [(fact.path, fact.taken_for, fact.what, fact.why) for fact in shown]
+        console(sys.stdout).print(plain_table(COLUMNS, rows))
 
 
 def _container(found: OnnxInspection | TfliteInspection) -> str:

@@ -12,6 +12,7 @@ from condmix.deploy.commands.bundle import bundle
 from condmix.deploy.commands.compare import compare
 from condmix.deploy.commands.diff import diff
 from condmix.deploy.commands.doctor import doctor
+from condmix.deploy.commands.eval import evaluate
 from condmix.deploy.commands.export import export
 from condmix.deploy.commands.inspect import inspect
 from condmix.deploy.commands.report import report
@@ -57,5 +58,5 @@ def condmix() -> None:
     """Trained CondConv and MixNet networks from PyTorch to verified ONNX and TFLite files."""
 
 
-for _command in (audit, bench, bundle, compare, diff, doctor, export, inspect, report, train, verify, zoo):
+for _command in (audit, bench, bundle, compare, diff, doctor, evaluate, export, inspect, report, train, verify, zoo):
     condmix.add_command(_command)

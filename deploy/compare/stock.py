@@ -13,6 +13,8 @@ import onnx
 import torch
 from torch import nn
 
+from condmix.runtime.onnx_session import telemetry_off
+
 
 def stock_onnx(module: nn.Module, input_size: tuple[int, int, int]) -> bytes:
     """The network as `torch.onnx.export(dynamo=True)` writes it for one image, all options at their defaults.
@@ -33,7 +35,8 @@ def stock_int8(stock: bytes, images: Iterable[np.ndarray]) -> bytes:
     images: (channels, height, width) each; it keeps every value of the network for all of them, so only a few.
     Raises what that function raises; it does not take every file.
     """
-    from onnxruntime.quantization import QuantType  # type: ignore[import-untyped]
+    with telemetry_off():
+        from onnxruntime.quantization import QuantType  # type: ignore[import-untyped]
 
     return _quantized(stock, images, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
 
@@ -44,7 +47,8 @@ def stock_int8_as_it_comes(stock: bytes, images: Iterable[np.ndarray]) -> bytes:
 
 
 def _quantized(stock: bytes, images: Iterable[np.ndarray], **options: object) -> bytes:
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    with telemetry_off():
+        from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     feed = onnx.load_from_string(stock).graph.input[0].name
 

@@ -18,7 +18,7 @@ from condmix.deploy.pipeline import run as run_float
 from condmix.deploy.record import ExportOutcome
 from condmix.exporters.errors import CalibrationError, CaptureError, ExportError, VerificationError
 from condmix.exporters.verify.records import Verification
-from condmix.models.network import LoadedNetwork
+from condmix.models.network import TorchNetwork
 from condmix.runtime.bench.reference import Reference, read_reference
 from condmix.runtime.errors import EngineMissingError, one_line
 
@@ -60,7 +60,7 @@ class Built:
 Export = Callable[[tuple[str, ...]], ExportOutcome | Int8Outcome]
 
 
-def build_variants(request: CompareRequest, network: LoadedNetwork, report_progress: Callable[[str], None]) -> Built:
+def build_variants(request: CompareRequest, network: TorchNetwork, report_progress: Callable[[str], None]) -> Built:
     """Every file that the request names, each in its place of `variants` or `missing`.
 
     Raises what is wrong with the input (unreadable weights or images), and the first error when nothing was built.
@@ -95,7 +95,7 @@ def build_variants(request: CompareRequest, network: LoadedNetwork, report_progr
 
 
 def _stock(
-    request: CompareRequest, network: LoadedNetwork, built: Built, report_progress: Callable[[str], None]
+    request: CompareRequest, network: TorchNetwork, built: Built, report_progress: Callable[[str], None]
 ) -> bytes | None:
     report_progress(f"{STOCK}: torch.onnx.export")
     try:
@@ -109,7 +109,7 @@ def _stock(
 
 def _stock_int8(
     request: CompareRequest,
-    network: LoadedNetwork,
+    network: TorchNetwork,
     stock: bytes,
     built: Built,
     report_progress: Callable[[str], None],
@@ -171,6 +171,7 @@ def _take(built: Built, title: str, outcome: ExportOutcome | Int8Outcome) -> Non
 def _float_faults(verification: Verification) -> list[str]:
     """What spoke against the file, or the graph before it."""
     faults = [f"stage {item.stage}: {item.report.sentence()}" for item in verification.stages if not item.report.passed]
+    faults += [] if verification.rounded is None else verification.rounded.problems()
     batches = verification.batches
     return [*faults, *([] if batches is None or batches.passed else [f"batches: {batches.sentence()}"])]
 

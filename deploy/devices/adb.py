@@ -89,7 +89,7 @@ class AdbDevice:
         """The phone is held for this session, and rid of what another could not remove. Raises DeviceError."""
         if self._guard is None:
             self._guard = PhoneGuard(self.client, FOLDER / _LOCK)
-            self.client.shell(f"rm -rf {FOLDER}/{PARTIAL}* {FOLDER / _WORK}/session", step="lock")
+            self.client.shell(f"rm -rf {FOLDER}/{PARTIAL}* {FOLDER / _WORK}/session-*", step="lock")
         return self._guard
 
     @property

@@ -17,11 +17,11 @@ from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.devices.job_files import JobFiles
 from condmix.deploy.devices.requirements import check_device, requirements
 from condmix.deploy.devices.wheels import Package, fetch, keep
-from condmix.deploy.devices.withheld import without_latency
 from condmix.deploy.measure.plan import BenchPlan
 from condmix.deploy.measure.runner import runner_content
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.settings import BenchSettings
+from condmix.runtime.bench.withheld import without_latency
 from condmix.runtime.errors import InvalidRecordError, InvalidSettingError
 
 _MIB = 1 << 20

@@ -67,7 +67,7 @@ def _root(device: str, cpu: EmulatedCpu, cache: Path) -> Path:
         packages = ",".join((*_PACKAGES, *_MORE.get(cpu.debian, ())))
         command = [builder, f"--architectures={cpu.debian}", "--variant=extract", f"--include={packages}"]
         # One mirror and no others: the suite of security updates is not whole for every architecture.
-        command += [SUITE, str(partial / "root"), *_mirror()]
+        command += [SUITE, str(partial / "root"), *debian_mirror()]
         ran = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False, stdin=subprocess.DEVNULL
         )
@@ -87,7 +87,7 @@ def _root(device: str, cpu: EmulatedCpu, cache: Path) -> Path:
     return root
 
 
-def _mirror() -> list[str]:
+def debian_mirror() -> list[str]:
     """The mirror that this machine uses for that suite; none where it is no Debian: mmdebstrap then has its own."""
     try:
         ran = subprocess.run(

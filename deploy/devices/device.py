@@ -104,8 +104,8 @@ class Device(Protocol):
         """Under which it is spoken of: its address, or the one that a fleet file gives it."""
         ...
 
-    def probe(self) -> DeviceFacts:
-        """What it is; nothing is brought to it or changed."""
+    def probe(self) -> DeviceFacts | None:
+        """What it is; nothing is brought to it or changed. None where it can only tell while it measures."""
         ...
 
     def prepare(self, engines: Sequence[str], say: Say = silent) -> None:

@@ -14,10 +14,10 @@ from condmix.deploy.devices.arm_userland import interpreter
 from condmix.deploy.devices.channel import Channel, loader
 from condmix.deploy.devices.device import DeviceFacts, Say, silent
 from condmix.deploy.devices.emulated_cpu import CPUS
-from condmix.deploy.devices.withheld import without_latency
 from condmix.deploy.measure.plan import BenchPlan
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.settings import BenchSettings
+from condmix.runtime.bench.withheld import without_latency
 
 SILENCE_SECONDS = 180.0
 # The images of the reference run once in any case; more would only take time.

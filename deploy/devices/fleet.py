@@ -2,34 +2,64 @@
 
 [device.pi4]
 address = "ssh://pi@raspberrypi.local"     # as after --device
-architecture = "aarch64"                   # optional: refuse another machine under that address
+architecture = "aarch64"                   # optional, ssh: refuse another machine under that address
 python = "python3.11"                      # optional, ssh: what runs there
 folder = "/var/tmp/condmix"                # optional, ssh: where packages are kept there
+
+[device.phone]
+address = "adb:R58M12ABCDE"
+cores = "4-7"                              # optional, adb: fastest, slowest, all or numbers
+cool_to = 35.0                             # optional, adb: °C
+cool_seconds = 600                         # optional, adb: that it is waited for, at most
+fixed_performance = false                  # optional, adb: do not ask for a steady clock
+
+[device.tablet]
+address = "browser"
+bind = "0.0.0.0"                           # optional, browser: where its page is served
+port = 8443                                # optional, browser
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from condmix.deploy.devices.address import Address, Kind, parse_address
 from condmix.deploy.devices.errors import DeviceAddressError
+from condmix.deploy.devices.phone_choices import NOTHING_SAID, PhoneChoices
 from condmix.deploy.devices.requirements import ARCHITECTURES
+from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.records import unknown_name
 
-_KEYS = ("address", "architecture", "python", "folder")
-_SSH_ONLY = ("python", "folder")
+_TEXT, _NUMBER, _WHOLE, _TRUTH = "a text", "a number", "a whole number", "true or false"
+_KEYS: Mapping[str, tuple[str, tuple[Kind, ...] | None]] = {
+    "address": (_TEXT, None),
+    "architecture": (_TEXT, (Kind.SSH,)),
+    "python": (_TEXT, (Kind.SSH,)),
+    "folder": (_TEXT, (Kind.SSH,)),
+    "cores": (_TEXT, (Kind.ADB,)),
+    "cool_to": (_NUMBER, (Kind.ADB,)),
+    "cool_seconds": (_NUMBER, (Kind.ADB,)),
+    "fixed_performance": (_TRUTH, (Kind.ADB,)),
+    "bind": (_TEXT, (Kind.BROWSER,)),
+    "port": (_WHOLE, (Kind.BROWSER,)),
+}
+_SAID = {Kind.SSH: "ssh:// devices", Kind.ADB: "phones (adb)", Kind.BROWSER: "browsers"}
+_LARGEST_PORT = 65535
 # A name becomes a folder of the report.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetDevice:
-    """One device. name: of its results. architecture: that it must have, None for any.
+    """One device. name: of its results.
 
+    architecture: that a board must have, None for any.
     python, folder: on a board, None for python3 and ~/.cache/condmix-device.
+    phone: how a phone is treated. bind, port: of a browser's page, None where flags decide.
     """
 
     name: str
@@ -37,6 +67,9 @@ class FleetDevice:
     architecture: str | None = None
     python: str | None = None
     folder: str | None = None
+    phone: PhoneChoices = NOTHING_SAID
+    bind: str | None = None
+    port: int | None = None
 
 
 def read_fleet(path: Path) -> tuple[FleetDevice, ...]:
@@ -68,11 +101,11 @@ def _device(name: str, table: object) -> FleetDevice | list[str]:
     if not isinstance(table, dict):
         return [f"it must be a table with an address, found {table!r}"]
     problems = [] if _NAME.fullmatch(name) else ["its name must be letters, digits, '_', '-' and '.', at most 64"]
-    problems += [unknown_name(key, _KEYS) for key in table if key not in _KEYS]
+    problems += [unknown_name(key, tuple(_KEYS)) for key in table if key not in _KEYS]
     problems += [
-        f"{key!r} must be a text, found {table[key]!r}"
-        for key in _KEYS
-        if key in table and not (isinstance(table[key], str) and table[key])
+        f"{key!r} must be {kind}, found {table[key]!r}"
+        for key, (kind, _) in _KEYS.items()
+        if key in table and not _is(kind, table[key])
     ]
     if "address" not in table:
         problems.append("'address' is missing")
@@ -82,11 +115,23 @@ def _device(name: str, table: object) -> FleetDevice | list[str]:
         address = parse_address(table["address"])
     except DeviceAddressError as error:
         return list(error.problems)
-    if address.kind is not Kind.SSH:
-        problems += [f"{key!r} is for ssh:// devices" for key in _SSH_ONLY if key in table]
+    problems = _misplaced(address.kind, table)
     architecture = table.get("architecture")
     if architecture is not None and architecture not in ARCHITECTURES:
         problems.append(f"'architecture' must be one of {', '.join(ARCHITECTURES)}, found {architecture!r}")
+    port = table.get("port")
+    if port is not None and not 0 <= port <= _LARGEST_PORT:
+        problems.append(f"'port' must be 0 to {_LARGEST_PORT}, found {port}")
+    phone = NOTHING_SAID
+    try:
+        phone = PhoneChoices(
+            cores=table.get("cores"),
+            cool_to=table.get("cool_to"),
+            cool_seconds=table.get("cool_seconds"),
+            fixed_performance=table.get("fixed_performance"),
+        )
+    except InvalidSettingError as error:
+        problems += error.problems
     if problems:
         return problems
     return FleetDevice(
@@ -95,4 +140,24 @@ def _device(name: str, table: object) -> FleetDevice | list[str]:
         architecture=architecture,
         python=table.get("python"),
         folder=table.get("folder"),
+        phone=phone,
+        bind=table.get("bind"),
+        port=port,
     )
+
+
+def _misplaced(kind: Kind, table: Mapping[str, object]) -> list[str]:
+    """A line for each key that devices of this kind do not know."""
+    return [
+        f"{key!r} is for {' and '.join(_SAID[one] for one in kinds)}"
+        for key, (_, kinds) in _KEYS.items()
+        if key in table and kinds is not None and kind not in kinds
+    ]
+
+
+def _is(kind: str, value: object) -> bool:
+    if kind == _TRUTH:
+        return isinstance(value, bool)
+    if kind == _TEXT:
+        return isinstance(value, str) and bool(value)
+    return isinstance(value, int if kind == _WHOLE else (int, float)) and not isinstance(value, bool)

@@ -15,6 +15,7 @@ from condmix.deploy.metadata import condmix_version
 from condmix.runtime.bench.reference import Reference, reference_content
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.bench.subject import BenchSubject
+from condmix.runtime.external_data import external_files
 from condmix.runtime.signature import Tensor
 
 JOB = "job.json"
@@ -33,9 +34,16 @@ class JobFiles:
         self.paths = {there: here for here, there in self._there.items()}
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        """(name, content) of each file, one at a time; the job itself comes last. Raises OSError."""
+        """(name, content) of each file, one at a time; the job itself comes last.
+
+        Raises OSError, and ModelUnreadableError where weights of a model lie outside its folder.
+        """
         for here, there in self._there.items():
-            yield there.as_posix(), here.read_bytes()
+            content = here.read_bytes()
+            yield there.as_posix(), content
+            if here.suffix.lower() == ".onnx":
+                for location, file in external_files(here, content).items():
+                    yield (there.parent / location).as_posix(), file.read_bytes()
         names: dict[int, str] = {}
         for subject in self._plan.subjects:
             for given in (self._plan.references.get(subject.name), self._plan.inputs.get(subject.name)):

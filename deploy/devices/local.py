@@ -9,7 +9,6 @@ from pathlib import Path
 from condmix.deploy.devices.agent_facts import facts
 from condmix.deploy.devices.device import DeviceFacts, Say, silent
 from condmix.deploy.devices.errors import DeviceError
-from condmix.deploy.devices.withheld import without_latency
 from condmix.deploy.measure.plan import BenchPlan
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.run import Progress, run_bench
@@ -62,17 +61,15 @@ class LocalDevice:
                 raise KeyboardInterrupt  # which run_bench takes for one
             say(f"{self._name}: {progress.sentence()}")
 
-        report = run_bench(
+        return run_bench(
             plan.subjects,
             settings,
             inputs=plan.inputs,
             references=plan.references,
             report_progress=tell,
             command=command,
+            start=plan.start,
         )
-        if report.environment_before.emulated:
-            return without_latency(report, f"{report.environment_before.cpu.architecture} CPU")
-        return report
 
     def clean(self) -> str:
         """Nothing was brought here, so nothing is removed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from condmix.deploy.devices.adb_client import AdbClient, last_words
 from condmix.deploy.devices.device import Say
 from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.devices.phone_cooling import MOST_SECONDS, TARGET_CELSIUS, Cooling, wait_until_cool
-from condmix.deploy.devices.phone_cores import FASTEST
+from condmix.deploy.devices.phone_cores import FASTEST, cores_problem
 from condmix.deploy.devices.phone_facts import PhoneState
 from condmix.deploy.devices.phone_guard import PhoneGuard
 from condmix.deploy.devices.phone_probe import read_state
+from condmix.runtime.errors import InvalidSettingError
 
+HOTTEST_TARGET = 100.0
 _FIX = "cmd power set-fixed-performance-mode-enabled true"
 _UNFIX = "cmd power set-fixed-performance-mode-enabled false"
 
@@ -33,6 +36,17 @@ class PhoneSettings:
     target_celsius: float = TARGET_CELSIUS
     most_cooling_seconds: float = MOST_SECONDS
     fixed_performance: bool = True
+
+    def __post_init__(self) -> None:
+        problems = [one for one in (cores_problem(self.cores),) if one is not None]
+        if not 0 < self.target_celsius <= HOTTEST_TARGET:  # which holds for no NaN
+            problems.append(
+                f"degrees to cool to must be above 0, at most {HOTTEST_TARGET:g}, found {self.target_celsius}"
+            )
+        if not 0 <= self.most_cooling_seconds < math.inf:
+            problems.append(f"seconds of cooling must be at least 0 and finite, found {self.most_cooling_seconds}")
+        if problems:
+            raise InvalidSettingError(problems, record="PhoneSettings")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,13 @@ FASTEST, SLOWEST, ALL = "fastest", "slowest", "all"
 _KHZ_PER_GHZ = 1e6
 
 
+def cores_problem(wanted: str) -> str | None:
+    """None for a choice of cores that some phone may have, else what is wrong with it."""
+    if wanted in (FASTEST, SLOWEST, ALL) or _numbers(wanted):
+        return None
+    return f"cores must be {FASTEST}, {SLOWEST}, {ALL}, or numbers such as 4-7 or 0,2, found {wanted!r}"
+
+
 def clusters(cores: Sequence[PhoneCore]) -> list[tuple[PhoneCore, ...]]:
     """The cores by kind, the fastest kind first; cores that tell no frequency are one kind, the last."""
     speeds = sorted({core.maximum_khz or 0 for core in cores}, reverse=True)

@@ -9,7 +9,7 @@ from condmix.deploy.devices.address import Address, Kind, parse_addresses
 from condmix.deploy.devices.device import Device, Say, silent
 from condmix.deploy.devices.errors import DeviceAddressError, DeviceError
 from condmix.deploy.devices.fleet import FleetDevice, read_fleet
-from condmix.deploy.devices.open_device import open_device
+from condmix.deploy.devices.open_device import DEFAULTS, DeviceOptions, open_device
 from condmix.deploy.devices.result import DevicesResult
 from condmix.deploy.devices.side_by_side import measure_side_by_side
 from condmix.deploy.devices.wheels import device_cache
@@ -44,16 +44,17 @@ def run_on_devices(
     plan: BenchPlan,
     settings: BenchSettings,
     *,
+    options: DeviceOptions = DEFAULTS,
     command: Sequence[str] = (),
     say: Say = silent,
     cache: Path | None = None,
 ) -> DevicesResult:
     """One outcome for each device, measured side by side; `exit_code` of the result is that of the command.
 
-    cache: of this side, for wheels and userlands. Raises DeviceAddressError before anything is measured.
+    cache: of this side, for wheels and userlands.
     """
     place = device_cache() if cache is None else cache
-    devices: list[tuple[str, Device]] = [(one.address.text, open_device(one, place)) for one in named]
+    devices: list[tuple[str, Device]] = [(one.address.text, open_device(one, place, options)) for one in named]
     return measure_side_by_side(devices, plan, settings, command=command, say=say)
 
 

@@ -15,7 +15,7 @@ from condmix.deploy.measure.plan import BenchPlan
 from condmix.deploy.metadata import condmix_version
 from condmix.runtime.bench.settings import BenchSettings
 
-_JOIN_SECONDS = 0.2
+_WAIT_SECONDS = 0.2
 
 
 def measure_side_by_side(
@@ -53,27 +53,32 @@ def measure_side_by_side(
 def together(jobs: Sequence[Callable[[], DeviceOutcome]], stop: threading.Event) -> list[DeviceOutcome]:
     """What each returns, in order. Ctrl-C sets `stop` and waits for all; a second one gives up."""
     found: dict[int, DeviceOutcome] = {}
+    ended = [threading.Event() for _ in jobs]
 
     def work(place: int) -> None:
-        found[place] = jobs[place]()
+        try:
+            found[place] = jobs[place]()
+        finally:
+            ended[place].set()
 
     threads = [threading.Thread(target=work, args=(place,), daemon=True) for place in range(len(jobs))]
     try:
-        _finish(threads)
+        _finish(threads, ended)
     except KeyboardInterrupt:
         stop.set()
-        _finish(threads)
+        _finish(threads, ended)
     return [found[place] for place in range(len(jobs))]
 
 
-def _finish(threads: Sequence[threading.Thread]) -> None:
+def _finish(threads: Sequence[threading.Thread], ended: Sequence[threading.Event]) -> None:
     """All have run; those that an interruption left out are started first, and find that they are to stop."""
     for thread in threads:
         if thread.ident is None:
             thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_JOIN_SECONDS)  # so that Ctrl-C is heard even when it comes just before the waiting
+    # Not Thread.join: before Python 3.13 one that Ctrl-C interrupts takes a running thread for one that has ended.
+    for one in ended:
+        while not one.wait(_WAIT_SECONDS):
+            pass  # so that Ctrl-C is heard even when it comes just before the waiting
 
 
 def _bound(

@@ -74,12 +74,12 @@ def ssh_device(
             raise DeviceError(name, "connect", "there is no ssh on the PATH", "Install the OpenSSH client.")
         remote = f"exec {shlex.quote(python)} -c {shlex.quote(loader(base))}"
         command = ssh_command(address, remote, options=options)
-        return Channel(name, command, explain=_explainer(address, python), silence_seconds=silence_seconds)
+        return Channel(name, command, explain=explainer(address, python), silence_seconds=silence_seconds)
 
     return AgentDevice(name, connect, cache=cache, architecture=architecture)
 
 
-def _explainer(address: Address, python: str) -> Callable[[int, str], tuple[str, str]]:
+def explainer(address: Address, python: str) -> Callable[[int, str], tuple[str, str]]:
     def explain(code: int, words: str) -> tuple[str, str]:
         """What happened, and what to do."""
         said = " ".join(words.split())[-300:]

@@ -45,7 +45,8 @@ def calibration_images(
     )
     if len(pool) <= wanted:
         return pool
-    report_progress("choose images that cover all experts")
+    experts = bool(prepared.built.routing_values)
+    report_progress("choose images that cover all experts" if experts else "choose images")
     captured = prepared.built.stages[0].proto
     routing = routing_of(captured, prepared.built.routing_values, pool)
     chosen = pool.take(choose_covering(routing, wanted, len(pool)))

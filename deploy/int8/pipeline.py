@@ -19,11 +19,10 @@ from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
 from condmix.deploy.int8.reference import int8_reference, reference_notes
 from condmix.deploy.json_text import to_json
-from condmix.deploy.loading import load_network
 from condmix.deploy.metadata import condmix_version
 from condmix.deploy.reference_file import write_reference
+from condmix.deploy.source import open_source
 from condmix.exporters.build import prepare, with_stage
-from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.quantize.improve.improve import equalised
 from condmix.exporters.verify.evidence import gather
@@ -48,20 +47,17 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
     clock = StageClock(report_progress)
     require_room(plan.all_paths, overwrite=plan.overwrite)
 
-    clock("load")
-    network = load_network(plan.loading)
+    source = open_source(plan.loading, clock)
+    network = source.network
     labelled = _labelled_images(plan, network)
-
-    clock("capture")
-    captured = capture(network.module, network.input_size)
-    prepared = prepare(captured, ExportOptions(stage="rewritten"), {}, clock)
+    prepared = prepare(source.captured, ExportOptions(stage="rewritten"), {}, clock)
     even = equalised(prepared.model, plan.improvements)
     if any(step.applied for step in even):
         prepared = with_stage(prepared, EQUALISED_STAGE, {})
     images = calibration_images(plan, network, prepared, report_progress)
 
     # The float graph first: what int8 is rounded from has to be PyTorch's.
-    evidence = gather(prepared.built, network.module, network.input_size, batch=1, images=None, report_progress=clock)
+    evidence = gather(prepared.built, source.oracle, network.input_size, batch=1, images=None, report_progress=clock)
     shared = verify_onnx(
         prepared.built, evidence, batch=1, tolerance=Tolerance.for_precision("float32"), report_progress=clock
     )
@@ -92,7 +88,7 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
         accepted = any(file.passed for file in outcomes)
         record_path = plan.output.record if accepted else plan.output.rejected_record
         reference_path = plan.output.reference if accepted else plan.output.rejected_reference
-        reference = int8_reference(plan, network.module, float_network, outcomes) if made else None
+        reference = int8_reference(plan, source.oracle, float_network, outcomes) if made else None
         outcome = Int8Outcome(
             plan=plan,
             network=network,
@@ -103,7 +99,7 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
             record_path=record_path,
             notes=(*network.notes, *(() if images is None else images.notes), *reference_notes(plan)),
             warnings=_warnings(images, calibration),
-            reference=write_reference(files, reference_path, reference),
+            reference=write_reference(files, reference_path, reference, yardstick=network.yardstick),
             seconds=clock.stop(),
             peak_memory_bytes=peak_memory_bytes(),
         )

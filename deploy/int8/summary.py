@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from condmix.deploy.format_choices import TITLES
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
 from condmix.deploy.metadata import condmix_version, size_text
+from condmix.deploy.report.numbers import plural
 from condmix.deploy.sizes import file_size
 from condmix.deploy.summary import FAILED, OK, Section, laid_out, parity_lines, time_line
 from condmix.exporters.records import RewriteStep
@@ -38,7 +39,8 @@ def failure_text(outcome: Int8Outcome) -> str:
     """Of every rejected file: what is wrong with it, where it lies, and what may help."""
     if not outcome.shared.passed:
         reasons = [item.report.sentence() for item in outcome.shared.stages if not item.report.passed]
-        lines = ["the float graph does not compute what PyTorch computes, so nothing was rounded from it:"]
+        who = outcome.network.yardstick
+        lines = [f"the float graph does not compute what {who} computes, so nothing was rounded from it:"]
         return "\n".join([*lines, *(f"  - {reason}" for reason in reasons)])
     lines = []
     for file in outcome.files:
@@ -52,7 +54,7 @@ def failure_text(outcome: Int8Outcome) -> str:
         if guard is not None and not guard.met:
             lines.append(
                 f"  - accuracy drops by {100 * guard.drop:.2f} points ({guard.float_accuracy:.2%} to "
-                f"{guard.accuracy:.2%}) with {len(guard.put_back)} layers in float; "
+                f"{guard.accuracy:.2%}) with {plural(len(guard.put_back), 'layer')} in float; "
                 f"--max-drop allows {100 * (guard.max_drop or 0):.2f}"
             )
         lines.append(f"It was written as {path}, for finding out why; {wanted} was not touched.")

@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from condmix.deploy.measure.gate_expression import TIMES
 from condmix.runtime.bench.statistics import RUNS_FOR_PERCENTILE
 
 if TYPE_CHECKING:
     from condmix.runtime.bench.report import BenchReport
     from condmix.runtime.bench.samples import SubjectRecord
     from condmix.runtime.bench.statistics import Summary
+
+
+EMULATED = "the machine is emulated: it shows what a file computes, never how long it takes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,8 @@ class Figure:
 def figure(report: BenchReport, metric: str, name: str) -> Figure:
     """The figure of the subject of that name; metric: one of METRICS that exist once a subject."""
     record = report.subject(name)
+    if metric in TIMES and report.verdict.is_emulated:
+        return Figure(value=None, missing=EMULATED)
     if metric in _OF_RECORD:
         return _OF_RECORD[metric](record)
     if record.failure is not None:
@@ -43,6 +49,8 @@ def figure(report: BenchReport, metric: str, name: str) -> Figure:
 def noise_floor(report: BenchReport) -> Figure:
     """How far the first subject differs from itself."""
     floor = report.noise_floor()
+    if report.verdict.is_emulated:
+        return Figure(value=None, missing=EMULATED)
     return Figure(value=floor, missing="" if floor is not None else "too few rounds for a noise floor")
 
 

@@ -13,6 +13,8 @@ from condmix.deploy.commands.audit import ShapeText
 from condmix.deploy.parameters import Command
 
 DEFAULT_REGRESSION = "5%"
+TFLITE_ENGINES = ("litert", "tflite-runtime")
+"""The names of runtime.bench.subject; repeated here, for --help loads no numpy."""
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<percent>%?)")
 
 
@@ -39,6 +41,26 @@ class NumberList(click.ParamType[tuple[int, ...]]):
         if twice:
             self.fail(f"given twice: {', '.join(map(str, twice))}", param, ctx)
         return numbers
+
+
+class EngineList(click.ParamType[tuple[str, ...]]):
+    """Engines of TFLite files with commas between; none may come twice."""
+
+    name = "engines"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, in the order typed."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(word.strip() for word in value.split(","))
+        if unknown := [name for name in names if name not in TFLITE_ENGINES]:
+            known = ", ".join(TFLITE_ENGINES)
+            self.fail(f"{unknown[0]!r} is no engine for .tflite files: expected {known}", param, ctx)
+        if len(set(names)) < len(names):
+            self.fail(f"{value!r} names one twice", param, ctx)
+        return names
 
 
 class ShareText(click.ParamType[float]):
@@ -125,6 +147,15 @@ _WHAT_IS_FED: tuple[Callable[[Any], Any], ...] = (
         type=ShapeText(),
         help="Shape of an input with free axes; may be given several times.",
     ),
+    click.option(
+        "--engine",
+        "engines",
+        metavar="NAME[,NAME]",
+        type=EngineList(),
+        default=TFLITE_ENGINES[0],
+        show_default=True,
+        help=f"Of .tflite files: {' or '.join(TFLITE_ENGINES)}; both beside each other with a comma.",
+    ),
     click.option("--no-delegate", is_flag=True, help="TFLite: the builtin kernels, without XNNPACK."),
     click.option("--profile", is_flag=True, help="Then, in runs of its own: time by operator and by PyTorch module."),
 )
@@ -174,7 +205,33 @@ _WHERE: tuple[Callable[[Any], Any], ...] = (
         "name of --fleet; several are measured side by side.",
     ),
     click.option("--fleet", metavar="FILE.toml", type=_PATH, help="Devices by name; without --device all of them."),
+    click.option(
+        "--tool",
+        metavar="PATH",
+        type=_PATH,
+        help="Your own benchmark_model or onnxruntime_perf_test for --device adb or ssh://, whose figures are printed; "
+        "outputs are not checked.",
+    ),
+    click.option(
+        "--tool-library",
+        "tool_libraries",
+        metavar="FILE",
+        multiple=True,
+        type=_PATH,
+        help="That the tool needs beside it, such as libonnxruntime.so; may be given several times.",
+    ),
+    click.option("--tool-args", metavar="WORDS", help='More of the tool\'s own, such as "--use_xnnpack=false".'),
     click.option("--clean", is_flag=True, help="Remove everything of condmix from the devices; no FILE then."),
+    click.option(
+        "--cores",
+        metavar="WHICH",
+        help="Of a phone: fastest (the default), slowest, all, or numbers such as 4-7.",
+    ),
+    click.option("--cool-to", metavar="C", type=float, help="A phone first cools down to these °C (37)."),
+    click.option(
+        "--cool-seconds", metavar="S", type=_SECONDS, help="But waits no longer than this (300); 0: not at all."
+    ),
+    click.option("--no-fixed-performance", is_flag=True, help="Do not ask a phone for a clock that it can hold."),
     click.option(
         "--bind", default="127.0.0.1", show_default=True, help="Of the page for --device browser; 0.0.0.0 for phones."
     ),

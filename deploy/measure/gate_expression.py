@@ -12,7 +12,7 @@ from condmix.deploy.errors import PlanError
 
 ORDERS = (">=", "<=", ">", "<")
 EQUALITIES = ("==", "!=")
-VERDICT_WORDS = ("VALID", "NOISY", "THROTTLED", "TOO_SHORT", "UNVERIFIED")
+VERDICT_WORDS = ("VALID", "NOISY", "THROTTLED", "TOO_SHORT", "EMULATED", "UNVERIFIED")
 """The names of runtime.bench's judgements; repeated here, for --help and wrong usage load no numpy."""
 _NS = MappingProxyType({"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9})
 _BYTES = MappingProxyType({"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30})
@@ -69,6 +69,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         )
     }
 )
+
+_ANYWHERE = ("size", "agreement", "max_difference", "sqnr", "verdict")
+TIMES = tuple(name for name in METRICS if name not in _ANYWHERE)
+"""What an emulated machine cannot tell: every time, what is made of times, and the memory of its processes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,12 @@ def judge(gates: Sequence[Gate], report: BenchReport) -> tuple[GateResult, ...]:
             results.append(_judged(gate, None, noise_floor(report)))
         else:
             chosen = [gate.subject] if gate.subject is not None else _all_for(gate, names)
+            if gate.subject is not None and gate.subject not in names:
+                missing = f"it was not measured, there are {', '.join(names)}"
+                results.append(
+                    GateResult(gate=gate.text, subject=gate.subject, outcome=GateOutcome.NOT_JUDGED, sentence=missing)
+                )
+                continue
             results += [_judged(gate, name, figure(report, gate.metric.name, name)) for name in chosen]
     return tuple(results)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condmix.deploy.measure.baseline import check_baseline, compare_to_baseline
-from condmix.deploy.measure.gate_expression import Gate, parse_gates
+from condmix.deploy.measure.figures import EMULATED
+from condmix.deploy.measure.gate_expression import TIMES, Gate, parse_gates
 from condmix.deploy.measure.gate_judgement import check_gates, judge
-from condmix.deploy.measure.gate_result import GateResult
+from condmix.deploy.measure.gate_result import GateOutcome, GateResult
 from condmix.deploy.measure.report_files import read_reports
 from condmix.deploy.measure.together import Checks
 
@@ -32,12 +33,21 @@ class Gates:
         if self.baseline is not None:
             check_baseline(*self.baseline, names)
 
+    def about_time(self) -> tuple[str, ...]:
+        """Those that ask for a time, as typed: no emulated machine can answer them."""
+        asked = [gate.text for gate in self.conditions if gate.metric.name in TIMES]
+        return *asked, *([] if self.baseline is None else [f"--baseline {self.baseline[0]}"])
+
     def judge(self, report: BenchReport) -> tuple[GateResult, ...]:
         """The result of each."""
         results = judge(self.conditions, report)
         if self.baseline is None:
             return results
         path, old = self.baseline
+        if report.verdict.is_emulated:
+            gate = f"--baseline {path.name}"
+            unknown = GateResult(gate=gate, subject=None, outcome=GateOutcome.NOT_JUDGED, sentence=EMULATED)
+            return *results, unknown
         return *results, *compare_to_baseline(path, old, report, largest_regression=self.largest_regression)
 
 

@@ -14,6 +14,7 @@ ADVICE: Mapping[str, str] = {
         "disagreement before any time"
     ),
     "TOO_SHORT": "measure longer: --runs 100 or more, --seconds 2 or more, and no --most-seconds",
+    "EMULATED": "measure on the device itself, with --device ssh://USER@HOST, adb or browser",
     "THROTTLED": "let the machine cool down or take the quota off, close what else runs, and measure again",
     "NOISY": "close other programs, keep the machine plugged in, and measure again with more --runs",
 }

@@ -112,6 +112,8 @@ def failures_of(report: BenchReport) -> Mapping[str, str]:
 def _case(report: BenchReport, record: SubjectRecord) -> MeasuredCase:
     steady = report.steady(record.name)
     figures = "no timed run"
+    if report.verdict.is_emulated:
+        figures = f"emulated, no times; outputs: {agreement_text(record.agreement)}"
     if steady is not None:
         p90 = f"p90 {milliseconds(steady.p90_ns)} ms" if steady.p90_ns is not None else "too few runs for a p90"
         ratio = f"ratio to {report.baseline}: {ratio_text(report, record.name)}"

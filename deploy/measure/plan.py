@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,24 +15,33 @@ from condmix.runtime.artifact import Format
 from condmix.runtime.audit.audit import format_of
 from condmix.runtime.bench.inputs import feeds_of_images, random_feeds
 from condmix.runtime.bench.reference import Reference, find_reference, read_reference
-from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME, BenchSubject
+from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME, TFLITE_RUNTIME, BenchSubject
+from condmix.runtime.bench.tflite_runtime_worker import PYTHON, find_bench_python, start_with
+from condmix.runtime.bench.worker_process import StartWorker
 from condmix.runtime.errors import (
     EngineMissingError,
     InvalidRecordError,
     InvalidSettingError,
     ModelUnreadableError,
 )
+from condmix.runtime.external_data import external_files
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
 from condmix.runtime.signature import Signature, Tensor
+from condmix.runtime.tflite_runtime_session import TfliteRuntimeBackend
 
 SUMMARY = "nothing was measured:"
+TFLITE_RUNTIME_NOTE = (
+    "tflite-runtime 2.14 is another engine than LiteRT: older, wrong on some dynamic-range files, and by default it "
+    "computes int8 files in its own kernels, not in XNNPACK"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRequest:
     """What was asked for. shapes: input name -> shape. batches: empty for what each file fixes, or 1.
 
+    engines: of .tflite files, each measured in all of them. site: the packages of tflite-runtime, None without it.
     reference: for all files; None: the one beside each file, if there is one. inputs: in place of any reference.
     """
 
@@ -40,6 +50,8 @@ class BenchRequest:
     batches: tuple[int, ...] = ()
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     delegate: bool = True
+    engines: tuple[str, ...] = (LITERT,)
+    site: Path | None = None
     inputs: Path | None = None
     reference: Path | None = None
     seed: int = 0
@@ -49,13 +61,19 @@ class BenchRequest:
 class BenchPlan:
     """What can be measured. inputs and references: by the name of a subject; one that is in neither gets random inputs.
 
-    notes: what the user should know about the choice.
+    notes: what the user should know about the choice. site: the packages of tflite-runtime where a subject runs in it.
     """
 
     subjects: tuple[BenchSubject, ...]
     inputs: Mapping[str, Mapping[str, Tensor]]
     references: Mapping[str, Reference]
     notes: tuple[str, ...]
+    site: Path | None = None
+
+    @property
+    def start(self) -> StartWorker:
+        """What starts every subject in its engine."""
+        return start_with(self.site)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,8 +138,28 @@ def make_plan(request: BenchRequest) -> BenchPlan:
                 inputs[subject.name] = given
             elif reference is not None:
                 references[subject.name] = reference
+    site = _tflite_runtime(request, files, problems, notes)
     problems.raise_if_any()
-    return BenchPlan(subjects=tuple(subjects), inputs=inputs, references=references, notes=tuple(notes))
+    return BenchPlan(subjects=tuple(subjects), inputs=inputs, references=references, notes=tuple(notes), site=site)
+
+
+def _tflite_runtime(
+    request: BenchRequest, files: Sequence[_File], problems: _Problems, notes: list[str]
+) -> Path | None:
+    """Its packages, in which a worker has computed; None where no file runs in it, or they are not there."""
+    if TFLITE_RUNTIME not in request.engines or request.site is None:
+        return None
+    if all(file.engine == ONNXRUNTIME for file in files):
+        return None  # which was told as a problem of flags
+    python = find_bench_python()
+    if python is None:
+        problems.engine.append(f"{TFLITE_RUNTIME}: no Python {'.'.join(map(str, PYTHON))} was found, and it needs that")
+        return None
+    if (reason := TfliteRuntimeBackend(request.site, python=python).available()) is not None:
+        problems.engine.append(f"{reason.rstrip('.')}. Or: condmix doctor --prepare {TFLITE_RUNTIME}")
+        return None
+    notes.append(TFLITE_RUNTIME_NOTE)
+    return request.site
 
 
 def _look_into(paths: Sequence[Path], problems: _Problems) -> list[_File]:
@@ -151,6 +189,7 @@ def _open(path: Path, format: Format) -> tuple[Signature, Mapping[str, tuple[flo
     if format is Format.TFLITE:
         session = LiteRtBackend().open(path, threads=1, delegate=False)
         return session.signature, session.end_scales()
+    external_files(path)  # before the engine follows its paths
     return OnnxRuntimeBackend().open(path, threads=1, optimization=Optimization.NONE).signature, {}
 
 
@@ -159,8 +198,9 @@ def _check_flags(request: BenchRequest, files: Sequence[_File], problems: _Probl
         problems.usage.append("--inputs and --reference exclude each other: a reference brings its own inputs")
     if not files:
         return
-    if not request.delegate and all(file.engine == ONNXRUNTIME for file in files):
-        problems.usage.append("--no-delegate is about .tflite files, and there is none")
+    if all(file.engine == ONNXRUNTIME for file in files):
+        flags = ("--no-delegate", not request.delegate), ("--engine", request.engines != (LITERT,))
+        problems.usage += [f"{flag} is about .tflite files, and there is none" for flag, given in flags if given]
     known = {spec.name for file in files for spec in file.signature.inputs}
     for name in request.shapes:
         if name not in known and len(files) == len(request.files):
@@ -208,27 +248,28 @@ class _References:
 def _subjects(request: BenchRequest, file: _File, problems: _Problems) -> list[BenchSubject]:
     known = {spec.name for spec in file.signature.inputs}
     found = []
-    for batch in request.batches or (None,):
-        for threads in request.threads:
-            name = subject_name(
-                file.name,
-                threads=threads if len(request.threads) > 1 else None,
-                batch=batch if len(request.batches) > 1 else None,
+    engines = (file.engine,) if file.engine == ONNXRUNTIME else request.engines
+    for batch, threads, engine in itertools.product(request.batches or (None,), request.threads, engines):
+        name = subject_name(
+            file.name,
+            threads=threads if len(request.threads) > 1 else None,
+            batch=batch if len(request.batches) > 1 else None,
+            engine=engine if engine == TFLITE_RUNTIME else None,
+        )
+        try:
+            subject = BenchSubject(
+                name=name,
+                file=file.path,
+                engine=engine,
+                threads=threads,
+                delegate=request.delegate or file.engine == ONNXRUNTIME,
+                shapes={name: shape for name, shape in request.shapes.items() if name in known},
+                batch=batch,
             )
-            try:
-                subject = BenchSubject(
-                    name=name,
-                    file=file.path,
-                    engine=file.engine,
-                    threads=threads,
-                    delegate=request.delegate or file.engine == ONNXRUNTIME,
-                    shapes={name: shape for name, shape in request.shapes.items() if name in known},
-                    batch=batch,
-                )
-            except InvalidSettingError as error:
-                problems.usage += [f"{file.path.name}: {problem}" for problem in error.problems]
-            else:
-                found.append(subject)
+        except InvalidSettingError as error:
+            problems.usage += [f"{file.path.name}: {problem}" for problem in error.problems]
+        else:
+            found.append(subject)
     return found
 
 

@@ -70,6 +70,8 @@ def print_profiles(profiles: Mapping[str, Profile]) -> None:
 
 def settings_line(report: BenchReport) -> str:
     """How it was measured, in one line."""
+    if report.verdict.is_emulated:
+        return f"compared: outputs alone; inputs: {', '.join(sorted({one.input_source for one in report.subjects}))}"
     runs = sorted({len(record.samples) for record in report.subjects})
     counted = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     threads = sorted({record.subject.threads for record in report.subjects})

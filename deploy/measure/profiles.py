@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from condmix.deploy.neighbour_record import record_of
-from condmix.runtime.bench.subject import ONNXRUNTIME
+from condmix.runtime.bench.subject import ONNXRUNTIME, TFLITE_RUNTIME
 from condmix.runtime.errors import InferenceError
 from condmix.runtime.litert_session import ENGINE as LITERT_ENGINE
 from condmix.runtime.onnx_session import ENGINE as ONNX_ENGINE
@@ -38,6 +38,9 @@ class Profiles:
                 continue
             if not record.subject.delegate:
                 self.notes.append(f"{record.name}: not profiled: a profile is taken with the delegate")
+                continue
+            if record.subject.engine == TFLITE_RUNTIME:
+                self.notes.append(f"{record.name}: not profiled: only ONNX Runtime and LiteRT are")
                 continue
             self._say(f"profile {record.name}")
             try:

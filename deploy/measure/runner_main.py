@@ -167,7 +167,7 @@ def summary(report: BenchReport) -> str:
         ]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
     lines.append("")
-    for one in report.subjects[1:]:
+    for one in () if report.verdict.is_emulated else report.subjects[1:]:
         ratio = report.ratio(one.name, report.baseline)
         said = "" if one.name == report.control or report.is_different(ratio) else ": no measurable difference"
         lines.append(ratio.sentence() + said)
@@ -178,10 +178,10 @@ def summary(report: BenchReport) -> str:
 def _row(report: BenchReport, one: SubjectRecord) -> tuple[str, ...]:
     steady = report.steady(one.name)
     if steady is None or not one.openings:
-        return (one.name, f"{one.size_bytes / _MIB:.2f}", *["-"] * 6, "lost")
+        said = "lost" if one.failure is not None or not report.verdict.is_emulated else _outputs(one)
+        return (one.name, f"{one.size_bytes / _MIB:.2f}", *["-"] * 6, said)
     warmups = [wall_ns for opening in one.openings for wall_ns in opening.warmup_wall_ns]
     peaks = [opening.peak_memory_bytes for opening in one.openings if opening.peak_memory_bytes is not None]
-    agreed = "not compared" if one.agreement is None else "right" if one.agreement.passed else "WRONG"
     return (
         one.name,
         f"{one.size_bytes / _MIB:.2f}",
@@ -191,8 +191,12 @@ def _row(report: BenchReport, one: SubjectRecord) -> tuple[str, ...]:
         _milliseconds(steady.median_ns),
         _milliseconds(steady.p90_ns),
         f"{max(peaks) / _MIB:.1f}" if peaks else "-",
-        agreed,
+        _outputs(one),
     )
+
+
+def _outputs(one: SubjectRecord) -> str:
+    return "not compared" if one.agreement is None else "right" if one.agreement.passed else "WRONG"
 
 
 def _mean(numbers: Sequence[int]) -> float | None:

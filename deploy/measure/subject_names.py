@@ -28,11 +28,13 @@ def file_names(files: Sequence[Path]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def subject_name(file_name: str, *, threads: int | None, batch: int | None) -> str:
+def subject_name(file_name: str, *, threads: int | None, batch: int | None, engine: str | None = None) -> str:
     """The name of a file run in one way; None where all subjects share it and it need not be said."""
     parts = [file_name]
     if batch is not None:
         parts.append(f"b{batch}")
     if threads is not None:
         parts.append(f"{threads}t")
+    if engine is not None:
+        parts.append(engine)
     return "@".join(parts)

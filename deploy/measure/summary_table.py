@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from condmix.deploy.measure.figures import figure
+from condmix.deploy.measure.figures import EMULATED, figure
 from condmix.deploy.measure.words import MISSING, memory, milliseconds, span_ms
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def ratio_text(report: BenchReport, name: str) -> str:
 def noise_line(report: BenchReport) -> str:
     """What the first subject against itself tells of the noise."""
     floor = report.noise_floor()
+    if report.verdict.is_emulated:
+        return f"noise floor: none, {EMULATED}"
     if floor is None:
         return f"noise floor: not known, there were too few rounds ({report.rounds})"
     return f"noise floor: {100 * floor:.1f} %, by which {report.baseline} may differ from itself here"

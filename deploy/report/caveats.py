@@ -13,6 +13,8 @@ _DESKTOP = ("x86_64", "amd64", "i386", "i686")
 def caveats_section(view: ReportView) -> Section:
     """All sentences that hold for this run."""
     sentences = [*_machine(view), *_state(view), *_figures(view), *_outputs(view), *_extras(view)]
+    if view.report.verdict.is_emulated:
+        sentences = [*_machine(view), *_outputs(view)]  # of times there is nothing to say
     return Section(identity="caveats", title="What these figures do not say", groups=(Group(sentences=sentences),))
 
 
@@ -20,7 +22,7 @@ def _machine(view: ReportView) -> list[str]:
     environment = view.report.environment_before
     cpu = environment.cpu
     name = ", ".join(cpu.model_names) or f"a {cpu.architecture} CPU that does not tell its name"
-    if environment.emulated:
+    if environment.emulated or view.report.verdict.is_emulated:
         return [
             f"They were made on an emulated {cpu.architecture} CPU: they say that the files run, and nothing about how "
             "fast any real device runs them."

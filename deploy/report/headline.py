@@ -19,6 +19,7 @@ from condmix.deploy.report.profile_section import coverage_words
 from condmix.deploy.report.view import MeasuredSubject, ReportView
 from condmix.deploy.sizes import file_size
 from condmix.runtime.bench.samples import Agreement, SubjectRecord
+from condmix.runtime.bench.subject import TFLITE_RUNTIME
 
 NOT_MEASURED = "not measured"
 NO_DIFFERENCE = "no measurable difference"
@@ -137,7 +138,9 @@ def _sentences(view: ReportView) -> list[str]:
     floor = report.noise_floor()
     first = view.label(report.baseline)
     sentences = []
-    if floor is None:
+    if report.verdict.is_emulated:
+        sentences.append("No time is here: the machine was emulated. What the files compute there is compared below.")
+    elif floor is None:
         sentences.append(
             f"{first} was measured twice, but in too few rounds for an interval: how far a file differs from itself "
             "here is not known, so no difference is claimed."
@@ -146,6 +149,12 @@ def _sentences(view: ReportView) -> list[str]:
         sentences.append(
             f"{first} was measured twice: the file against itself differs by up to {share(floor)}. A difference below "
             "that, or whose interval holds 1, is called no measurable difference."
+        )
+    older = [view.label(record.name) for record in report.subjects if record.subject.engine == TFLITE_RUNTIME]
+    if older:
+        sentences.append(
+            f"{', '.join(older)}: run in tflite-runtime, another and older engine than LiteRT, which by default "
+            "computes int8 files in its own kernels, not in XNNPACK."
         )
     sentences += [
         f"{view.label(record.name)}: {coverage_words(record.delegate_coverage)}."

@@ -11,10 +11,14 @@ from condmix.exporters.named.condconv import CondConvLayer
 
 
 def mix_kernels(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> ir.Value:
-    """The mixed kernels, shape (batch, out * in / group * height * width)."""
-    experts = layer.experts_eoihw.reshape(layer.experts, -1)
+    """The mixed kernels, shape (1, batch, out * in / group * height * width).
+
+    The bank has an axis of its own in front: ONNX Runtime packs a constant matrix of two axes into blocks for its
+    product, which a product of one row reads twice as slowly as the bank as it lies (docs/benchmarks.md).
+    """
+    experts = layer.experts_eoihw.reshape(1, layer.experts, -1)
     bank = builder.constant(experts, "experts")
-    return builder.one("MatMul", [layer.routing, bank], (batch.dimension, experts.shape[1]), role="mix_kernels")
+    return builder.one("MatMul", [layer.routing, bank], (1, batch.dimension, experts.shape[2]), role="mix_kernels")
 
 
 def mixed_bias(builder: NodeBuilder, layer: CondConvLayer, batch: BatchAxis) -> ir.Value:

@@ -7,7 +7,7 @@ well; a depthwise branch may be cut anywhere, so a branch that straddles two gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -16,6 +16,7 @@ from condmix.exporters.graph.splice import Replacement
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.expansion import Expansion, find_expansion
 from condmix.exporters.lower.form import FormRefusal, MixConvForm
+from condmix.exporters.lower.mixconv_recut import sliced
 from condmix.exporters.named.condconv import conv_settings
 from condmix.exporters.named.mixconv import Branch, MixConvLayer
 
@@ -53,14 +54,7 @@ def cut(layer: MixConvLayer, expansion: Expansion) -> tuple[Piece, ...]:
         while start < stop:
             group = start // per_group
             end = min(stop, (group + 1) * per_group)
-            rows = slice(start - first, end - first)
-            part = replace(
-                branch,
-                in_channels=end - start,
-                weight_oihw=branch.weight_oihw[rows],
-                bias_o=branch.bias_o[rows],
-                settings=replace(branch.settings, group=end - start),
-            )
+            part = sliced(branch, start - first, end - first)
             pieces.append(Piece(start=start, stop=end, group=group, branch=part))
             start = end
         first = stop

@@ -11,9 +11,18 @@ from condmix.exporters.graph.splice import Splicer
 from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_condconv
 from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixconv
 from condmix.exporters.recognise.condconv import find_condconv
+from condmix.exporters.recognise.expert_outputs import find_expert_outputs
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixconv import find_mixconv
 from condmix.exporters.records import LayerKind, LayerRecord
+
+
+FINDERS = (
+    # First, as on a map of one pixel a sum of outputs is also a product with a matrix that is linear in the map.
+    (LayerKind.COND_CONV, find_expert_outputs),
+    (LayerKind.COND_CONV, find_condconv),
+    (LayerKind.MIX_CONV, find_mixconv),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +37,14 @@ def recognise(model: ir.Model) -> Recognition:
     """Replace every recognised layer of the graph by its named node, and say what was found and declined."""
     layers: list[LayerRecord] = []
     routing: dict[str, None] = {}
-    for kind, find in ((LayerKind.COND_CONV, find_condconv), (LayerKind.MIX_CONV, find_mixconv)):
+    for kind, find in FINDERS:
         findings = list(find(model))
         splicer = Splicer(model.graph)
         for finding in findings:
             layers.append(_record(kind, finding))
             if isinstance(finding, Recognised):
                 splicer.apply(finding.replacement)
-                if finding.routing_name is not None:
-                    routing[finding.routing_name] = None
+                routing.update(dict.fromkeys(finding.routing_names))
         splicer.finish()
     return Recognition(layers=tuple(layers), routing_values=tuple(routing))
 

@@ -16,8 +16,10 @@ class Recognised:
     path: str
     node: ir.Node
     replacement: Replacement
-    routing_name: str | None = None
-    """The captured value that holds a CondConv's routing, one number an expert."""
+    routing_names: tuple[str, ...] = ()
+    """The captured value that holds a CondConv's routing, one number an expert; or those that do together."""
+    proof: str = ""
+    """What was tried to show that it is the construct."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ the claim is tested on random vectors.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -36,6 +36,8 @@ class Mixture:
     experts: tuple[np.ndarray, ...]
     """One array per target, shape (experts, *target shape), float64."""
     constants: tuple[np.ndarray, ...]
+    deviation: float = 0.0
+    """By how much linearity was violated on random vectors, of the largest element: rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +57,14 @@ def find_mixture(
 ) -> Mixture | NotAMixture:
     """Return the experts behind `targets` (a kernel, and perhaps its bias), or why there are none."""
     kernel_size = sum(element_count(target) for target in targets)
-    best: tuple[ir.Value, PartialGraph] | None = None
+    best: tuple[ir.Value, PartialGraph, float] | None = None
     failure = f"no small vector separates the kernel from the input (at most {LARGEST_ROUTING} numbers)"
     for candidate in dominators(targets, positions, dependent):
         size = element_count(candidate)
         if candidate.dtype != ir.DataType.FLOAT or size > LARGEST_ROUTING or size >= kernel_size:
             continue
         part = PartialGraph(model, candidate, targets)
-        deviation = _affine_deviation(part, size, np.random.default_rng(seed))
+        deviation = affine_deviation(part, size, np.random.default_rng(seed))
         if not deviation <= AFFINE_TOLERANCE:
             if best is None:
                 failure = (
@@ -72,10 +74,10 @@ def find_mixture(
             break
         # Ties go to the value nearer the input: the routing itself rather than a reshape of it.
         if best is None or size <= element_count(best[0]):
-            best = (candidate, part)
+            best = (candidate, part, deviation)
     if best is None:
         return NotAMixture(reason=failure)
-    routing, part = best
+    routing, part, deviation = best
     size = element_count(routing)
     growth = size * kernel_size / max(part.constant_elements, 1)
     if growth > LARGEST_GROWTH:
@@ -83,10 +85,10 @@ def find_mixture(
             reason=f"linear in '{routing.name}' ({size} numbers), but as {size} experts it would store {growth:.0f} "
             "times the numbers it stores now: a modulated kernel, not a mixture"
         )
-    return _read_experts(part, routing, size)
+    return replace(_read_experts(part, routing, size), deviation=deviation)
 
 
-def _affine_deviation(part: PartialGraph, size: int, generator: np.random.Generator) -> float:
+def affine_deviation(part: PartialGraph, size: int, generator: np.random.Generator) -> float:
     """By how much f(a u + b v) - f(0) = a (f(u) - f(0)) + b (f(v) - f(0)) is violated, relative; NaN if not finite."""
     worst = 0.0
     at_zero = part(np.zeros(size))

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.facts import static_shape
 from condmix.exporters.graph.splice import Replacement
+from condmix.exporters.lower.pointwise_groups import GROUPED_KEY
 from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixconv
 from condmix.exporters.records import GROUPING_RULE
 from condmix.exporters.rewrite.rule import Exactness, Refusal
@@ -43,6 +44,8 @@ class GroupPointwiseMixconv:
         ]
         attributes = layer.branches[0].settings.attributes(group=group)
         result = builder.one("Conv", inputs, static_shape(node.outputs[0]), attributes=attributes)
+        # Lowering may write it in another form, and knows it by this.
+        builder.nodes[-1].metadata_props[GROUPED_KEY] = str(group)
         note = f"{len(layer.branches)} pointwise branches as one convolution of {group} groups"
         return Replacement(removed=(node,), results=((node.outputs[0], result),), builder=builder, note=note)
 

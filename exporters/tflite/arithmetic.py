@@ -71,6 +71,15 @@ def clip_bounds(node: ir.Node) -> tuple[float, float]:
     return bounds[0], bounds[1]
 
 
+def is_relu6(clip_node: ir.Node) -> bool:
+    """Whether a Clip is what a TFLite operator can carry as RELU6."""
+    try:
+        return clip_bounds(clip_node) == (0.0, 6.0)
+    except Unsupported:
+        # Reported when the walk comes to it.
+        return False
+
+
 def leaky_relu(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     x = operand(emitter, node, 0, 0)
     alpha = ("float32", attribute_float(node, "alpha", 0.01))

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from condmix.exporters.batch.generalise import generalise
 from condmix.exporters.build import Build, Prepared, ReportProgress, prepare
-from condmix.exporters.capture import Captured
+from condmix.exporters.captured import Captured
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_condconv
@@ -17,6 +17,7 @@ from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixco
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerKind, LayerRecord, with_forms
 from condmix.exporters.tflite.convolution import MOST_TAPS
+from condmix.exporters.tflite.expansions import find_expanded
 from condmix.exporters.tflite.half import store_half
 from condmix.exporters.tflite.lower_graph import LoweredGraph, lower_graph
 from condmix.exporters.tflite.options import TfliteOptions
@@ -65,7 +66,9 @@ def build_tflite_prepared(
     lowered = _lowered(model, options, metadata, bank)
     exact = None
     if options.rounds_weights:
-        exact = write_model(_lowered(model, options, metadata, "float32").model)
+        # Scaled as int8 banks are, so that their numbers can be compared one by one.
+        twin = "normalised" if bank == "int8" else "float32"
+        exact = write_model(_lowered(model, options, metadata, twin).model)
     built = prepared.built
     return TfliteBuild(
         content=write_model(store_half(lowered.model) if options.precision == "float16" else lowered.model),
@@ -105,7 +108,8 @@ def form_records(model: ir.Model, options: TfliteOptions) -> tuple[LayerRecord, 
         if is_condconv(node):
             records.append(_condconv_record(read_condconv(node), options))
         elif is_mixconv(node):
-            records.append(_mixconv_record(read_mixconv(node), options))
+            in_pieces = find_expanded(node, element_bytes=4) is not None
+            records.append(_mixconv_record(read_mixconv(node), options, in_pieces=in_pieces))
     return tuple(records)
 
 
@@ -133,12 +137,14 @@ def _condconv_record(layer: CondConvLayer, options: TfliteOptions) -> LayerRecor
     )
 
 
-def _mixconv_record(layer: MixConvLayer, options: TfliteOptions) -> LayerRecord:
+def _mixconv_record(layer: MixConvLayer, options: TfliteOptions, *, in_pieces: bool) -> LayerRecord:
     cut = [kernel for kernel in layer.kernels if kernel[0] * kernel[1] > MOST_TAPS]
     form, why = "slices", "slices and convolutions stay in the delegate, activations ride in the branches"
+    if in_pieces:
+        form, why = "hoisted", "each branch has its own part of the expansion in front of it: nothing is sliced"
     if layer.is_depthwise and cut:
-        form = "rows"
-        why = f"kernels {', '.join(f'{h}x{w}' for h, w in cut)} as sums of row bands of at most {MOST_TAPS} taps"
+        bands = f"kernels {', '.join(f'{h}x{w}' for h, w in cut)} as sums of row bands of at most {MOST_TAPS} taps"
+        form, why = "rows", f"{bands}; {why}" if in_pieces else bands
     return LayerRecord(
         path=layer.path,
         kind=LayerKind.MIX_CONV,

@@ -1,7 +1,7 @@
 """CondConv in TFLite: the kernel is mixed by FULLY_CONNECTED and applied by the operator that stays in the delegate.
 
-Expert banks are stored as (kernel elements, experts), with kernel elements in the order in which the application reads
-them, so that the mixed vector needs only a RESHAPE.
+Expert banks hold kernel elements in the order in which the application reads them, so that what is mixed needs only a
+RESHAPE. How a bank is laid out is said in `mixing`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import numpy as np
 from condmix.exporters.named.condconv import CondConvLayer, ConvSettings
 from condmix.exporters.tflite.convolution import convolution, depthwise_2d, out_size, padded
 from condmix.exporters.tflite.emitter import Emitter
-from condmix.exporters.tflite.model import Quantization, Tensor
-from condmix.exporters.tflite.schema import Operator, OptionsUnion, Padding
-
-HYBRID_VERSION = 9
-"""FULLY_CONNECTED of that version multiplies float rows by int8 weights."""
+from condmix.exporters.tflite.mixing import mix
+from condmix.exporters.tflite.model import Tensor
+from condmix.exporters.tflite.schema import Operator, Padding
 
 
 def condconv(
@@ -32,22 +30,6 @@ def condconv(
     return _dense(emitter, x, routing, layer, bank)
 
 
-def mix(emitter: Emitter, routing: Tensor, experts_ek: np.ndarray, bank: str, role: str = "mix_kernels") -> Tensor:
-    """Mixed kernels (batch, kernel elements) of experts (experts, kernel elements)."""
-    bank_ke = np.ascontiguousarray(experts_ek.T.astype(np.float32))
-    if bank == "int8":
-        scale = float(np.abs(bank_ke).max()) / 127.0 or 1.0
-        stored = np.clip(np.round(bank_ke / scale), -127, 127).astype(np.int8)
-        weight = emitter.constant(stored, "experts", quantization=Quantization(scale=scale))
-        return emitter.fully_connected(routing, weight, None, role, version=HYBRID_VERSION)
-    weight = emitter.constant(bank_ke.astype(np.float16) if bank == "float16" else bank_ke, "experts")
-    if bank == "float16":
-        weight = emitter.emit(
-            Operator.DEQUANTIZE, [weight], weight.shape, role="experts_as_float", options_type=OptionsUnion.DEQUANTIZE
-        )
-    return emitter.fully_connected(routing, weight, None, role)
-
-
 def _norms(layer: CondConvLayer, bank: str) -> np.ndarray | None:
     """Per output channel the largest element of any expert: divided out, one int8 scale serves the whole bank."""
     if bank not in ("int8", "normalised"):
@@ -58,14 +40,23 @@ def _norms(layer: CondConvLayer, bank: str) -> np.ndarray | None:
 
 def _finish(emitter: Emitter, y: Tensor, routing: Tensor, layer: CondConvLayer, norms: np.ndarray | None) -> Tensor:
     """Undo the normalisation and add the biases."""
-    if norms is not None:
-        y = emitter.binary(Operator.MUL, y, emitter.constant(norms.astype(np.float32), "channel_scale"), "rescale")
+    y = _rescaled(emitter, y, norms)
     if layer.bias_o.any():
         y = emitter.binary(Operator.ADD, y, emitter.constant(layer.bias_o.astype(np.float32), "bias"), "add_bias")
+    return _add_expert_bias(emitter, y, routing, layer)
+
+
+def _rescaled(emitter: Emitter, y: Tensor, norms: np.ndarray | None) -> Tensor:
+    if norms is None:
+        return y
+    return emitter.binary(Operator.MUL, y, emitter.constant(norms.astype(np.float32), "channel_scale"), "rescale")
+
+
+def _add_expert_bias(emitter: Emitter, y: Tensor, routing: Tensor, layer: CondConvLayer) -> Tensor:
     if layer.expert_bias_eo is not None:
         rows = mix(emitter, routing, layer.expert_bias_eo, "float32", "mix_bias")
-        images = rows.shape[0]
-        y = emitter.binary(Operator.ADD, y, emitter.reshape(rows, (images, 1, 1, rows.shape[1])), "add_expert_bias")
+        per_image = emitter.reshape(rows, (y.shape[0], 1, 1, layer.expert_bias_eo.shape[1]))
+        y = emitter.binary(Operator.ADD, y, per_image, "add_expert_bias")
     return y
 
 
@@ -128,23 +119,28 @@ def _tap(
 
 
 def _depthwise(emitter: Emitter, x: Tensor, routing: Tensor, layer: CondConvLayer, bank: str) -> Tensor:
-    """DEPTHWISE_CONV_2D with a computed kernel, one image at a time: the builtin kernel does it best."""
+    """DEPTHWISE_CONV_2D with a computed kernel, one image at a time: the builtin kernel does it best.
+
+    The kernel is smaller than the image: it is what gets the channels' scales back, and the operator adds the bias.
+    """
     norms = _norms(layer, bank)
     experts = layer.experts_eoihw if norms is None else layer.experts_eoihw / norms[None, :, None, None, None]
     count, channels = experts.shape[:2]
     kernel = (1, *layer.settings.kernel, channels)
     mixed = mix(emitter, routing, experts[:, :, 0].transpose(0, 2, 3, 1).reshape(count, -1), bank)
     source, padding = padded(emitter, x, layer.settings)
-    zeros = emitter.constant(np.zeros(channels, dtype=np.float32), "no_bias")
+    bias = emitter.constant(layer.bias_o.astype(np.float32), "bias")
     images: list[Tensor] = []
     for image in range(x.shape[0]):
         own_x = emitter.slice(source, (image, 0, 0, 0), (1, *source.shape[1:]), f"image_{image}")
-        row = emitter.slice(mixed, (image, 0), (1, mixed.shape[1]), f"kernel_{image}_row")
-        filters = emitter.reshape(row, kernel, f"kernel_{image}")
-        images.append(depthwise_2d(emitter, own_x, filters, zeros, layer.settings, padding, f"image_{image}_conv"))
+        row = mixed
+        if x.shape[0] > 1:
+            row = emitter.slice(mixed, (image, 0), (1, mixed.shape[1]), f"kernel_{image}_row")
+        filters = _rescaled(emitter, emitter.reshape(row, kernel, f"kernel_{image}"), norms)
+        images.append(depthwise_2d(emitter, own_x, filters, bias, layer.settings, padding, f"image_{image}_conv"))
     joined = emitter.concat(images, 0, "images")
     assert joined.shape[1:3] == out_size(source, layer.settings, padding)
-    return _finish(emitter, joined, routing, layer, norms)
+    return _add_expert_bias(emitter, joined, routing, layer)
 
 
 def _experts(emitter: Emitter, x: Tensor, routing: Tensor, layer: CondConvLayer) -> Tensor:

@@ -6,7 +6,7 @@ a name says nchw.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -50,6 +50,7 @@ class Emitter:
         self._values: dict[ir.Value, Tensor] = {}
         self._names: set[str] = set()
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+        self._shared: dict[Hashable, Tensor] = {}
 
     def unique(self, name: str) -> str:
         """A tensor name that no other tensor has."""
@@ -64,6 +65,12 @@ class Emitter:
         self._values[value] = tensor
         if tensor.data is None:
             tensor.name = self.unique(f"{self.path}:{value.name}" if self.path else str(value.name))
+
+    def once(self, key: Hashable, write: Callable[[], Tensor]) -> Tensor:
+        """What `write` gave when it was first called for that key."""
+        if key not in self._shared:
+            self._shared[key] = write()
+        return self._shared[key]
 
     def tensor(self, value: ir.Value) -> Tensor:
         """The tensor that holds a graph value."""
@@ -87,8 +94,10 @@ class Emitter:
         key = (data.dtype.str, data.shape, data.tobytes()) if data.size <= 16 and quantization is None else None
         if key is not None and key in self._constants:
             return self._constants[key]
+        # Shapes and the like serve every module that needs the same: they have the name of none.
+        nobodys = key is not None and data.dtype == np.int32
         tensor = Tensor(
-            name=self.unique(f"{self.path}/{role}"),
+            name=self.unique(role if nobodys else f"{self.path}/{role}"),
             shape=tuple(data.shape),
             type=TYPE_OF_DTYPE[data.dtype],
             data=data,

@@ -12,9 +12,10 @@ from condmix.exporters.errors import GraphError, NotExportableError
 from condmix.exporters.graph.facts import attribute_int, is_op, module_path, only_consumer, static_shape
 from condmix.exporters.named.condconv import is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
-from condmix.exporters.tflite.arithmetic import clip_bounds
+from condmix.exporters.tflite.arithmetic import is_relu6
 from condmix.exporters.tflite.condconv import condconv
 from condmix.exporters.tflite.emitter import Emitter, nhwc
+from condmix.exporters.tflite.expansions import Expanded, find_expanded, write_expanded
 from condmix.exporters.tflite.gelu import gelu_end
 from condmix.exporters.tflite.lowering import Unsupported
 from condmix.exporters.tflite.mixconv import mixconv
@@ -46,11 +47,13 @@ def lower_graph(
     layout: str = "nhwc",
     form: str = "auto",
     bank: str = "float32",
+    element_bytes: int = 4,
     metadata: Mapping[str, str] | None = None,
 ) -> LoweredGraph:
     """The TFLite model of a named graph with fixed shapes.
 
-    layout: of the input images. bank: how experts are stored (float32, float16, int8).
+    layout: of the input images. bank: how experts are stored (float32, float16, int8). element_bytes: of an activation
+    in the file that this model is for.
     Raises NotExportableError listing every operator that has no form, with its module.
     """
     emitter = Emitter()
@@ -59,6 +62,7 @@ def lower_graph(
         inputs.append(_input(emitter, value, layout))
     skipped: set[ir.Node] = set()
     gelus = _find_gelus(model.graph, skipped)
+    in_pieces = _find_in_pieces(model.graph, element_bytes, skipped)
     problems: list[str] = []
     for node in model.graph:
         if node in skipped:
@@ -69,7 +73,10 @@ def lower_graph(
             _gelu(emitter, node, gelus[node])
             continue
         try:
-            _lower_node(emitter, node, activation, carrier, form=form, bank=bank)
+            if node in in_pieces:
+                emitter.bind(carrier.outputs[0], write_expanded(emitter, in_pieces[node], activation))
+            else:
+                _lower_node(emitter, node, activation, carrier, form=form, bank=bank)
         except (Unsupported, GraphError) as reason:
             problems.append(f"{emitter.path or 'network'}: {node.op_type} '{node.name}': {reason}")
             for output in node.outputs:
@@ -127,17 +134,9 @@ def _fused_activation(node: ir.Node) -> tuple[Activation, ir.Node]:
         return Activation.RELU, reader
     if is_op(reader, "Clip"):
         assert reader is not None
-        if _is_relu6(reader):
+        if is_relu6(reader):
             return Activation.RELU6, reader
     return Activation.NONE, node
-
-
-def _is_relu6(clip: ir.Node) -> bool:
-    try:
-        return clip_bounds(clip) == (0.0, 6.0)
-    except Unsupported:
-        # Reported when the walk comes to it.
-        return False
 
 
 def _lower_node(
@@ -175,6 +174,21 @@ def _find_gelus(graph: ir.Graph, skipped: set[ir.Node]) -> dict[ir.Node, ir.Valu
             ends[nodes[-1]] = x
             skipped.update(nodes[:-1])
     return ends
+
+
+def _find_in_pieces(graph: ir.Graph, element_bytes: int, skipped: set[ir.Node]) -> dict[ir.Node, Expanded]:
+    """What is written together with the expansion in front of it; the expansion's own nodes are to be skipped."""
+    found: dict[ir.Node, Expanded] = {}
+    for node in graph:
+        try:
+            expanded = find_expanded(node, element_bytes=element_bytes)
+        except GraphError:
+            # Reported when the walk comes to it.
+            continue
+        if expanded is not None:
+            found[node] = expanded
+            skipped.update(expanded.nodes)
+    return found
 
 
 def _gelu(emitter: Emitter, node: ir.Node, x: ir.Value) -> None:

@@ -53,6 +53,8 @@ class Tensor:
     type: TensorType
     data: np.ndarray | None = None
     quantization: Quantization | None = None
+    whole: np.ndarray | None = None
+    """Of a stored kernel that is a part of one: all of it, with the channels of this part. One scale serves all parts."""
 
 
 @dataclass(frozen=True, kw_only=True)

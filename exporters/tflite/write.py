@@ -1,12 +1,14 @@
 """From a TfliteModel to the bytes of a .tflite file. Needs flatbuffers and numpy only.
 
 Equal models give equal bytes. Every buffer starts at a multiple of 16, as the schema asks and flatbuffers' own helper
-for numpy vectors does not do.
+for numpy vectors does not do. What is equal is written once, and pointed to wherever it is used: shapes, scales,
+options and stored numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
@@ -22,6 +24,23 @@ SIGNATURE_KEY = "serving_default"
 Slot = tuple[int, Callable[[flatbuffers.Builder, int], None]]
 
 
+class _Written:
+    """Where in the file the parts are that others may point to as well."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[tuple[object, ...], int] = {}
+
+    def once(self, key: tuple[object, ...], write: Callable[[], int]) -> int:
+        """The offset of the part that `key` tells all of; `write` is called for the first one only."""
+        if key not in self._offsets:
+            self._offsets[key] = write()
+        return self._offsets[key]
+
+    def numbers(self, builder: flatbuffers.Builder, array: np.ndarray) -> int:
+        """A vector of numbers."""
+        return self.once(("numbers", array.dtype.str, array.tobytes()), lambda: int(builder.CreateNumpyVector(array)))
+
+
 def write_model(model: TfliteModel) -> bytes:
     """The file's content."""
     tensors = model.tensors()
@@ -29,24 +48,33 @@ def write_model(model: TfliteModel) -> bytes:
     builder = flatbuffers.Builder(1 << 20)
     codes = sorted({(operation.operator, operation.version) for operation in model.operations})
 
+    written = _Written()
     buffers = [_buffer(builder, None)]
     buffer_of: dict[int, int] = {}
+    place_of: dict[bytes, int] = {}
     for tensor in tensors:
-        if tensor.data is not None:
-            buffer_of[id(tensor)] = len(buffers)
-            buffers.append(_buffer(builder, np.ascontiguousarray(tensor.data)))
+        if tensor.data is None:
+            continue
+        raw = np.ascontiguousarray(tensor.data).tobytes()
+        digest = hashlib.sha256(raw).digest()
+        if digest not in place_of:
+            place_of[digest] = len(buffers)
+            buffers.append(_buffer(builder, raw))
+        buffer_of[id(tensor)] = place_of[digest]
     metadata = []
     for name, content in sorted(model.metadata.items()):
         metadata.append(_table(builder, [_offset(0, builder.CreateString(name)), _uint32(1, len(buffers))]))
-        buffers.append(_buffer(builder, np.frombuffer(content, dtype=np.uint8)))
+        buffers.append(_buffer(builder, content))
 
+    stored_tensors = [_tensor(builder, written, item, buffer_of.get(id(item), 0)) for item in tensors]
+    operations = [_operation(builder, written, item, index, codes) for item in model.operations]
     subgraph = _table(
         builder,
         [
-            _offset(0, _tensors(builder, tensors, buffer_of)),
-            _offset(1, _int32s(builder, [index[id(item)] for item in model.inputs])),
-            _offset(2, _int32s(builder, [index[id(item)] for item in model.outputs])),
-            _offset(3, _offsets(builder, [_operation(builder, item, index, codes) for item in model.operations])),
+            _offset(0, _offsets(builder, stored_tensors)),
+            _offset(1, _int32s(builder, written, [index[id(item)] for item in model.inputs])),
+            _offset(2, _int32s(builder, written, [index[id(item)] for item in model.outputs])),
+            _offset(3, _offsets(builder, operations)),
             _offset(4, builder.CreateString("main")),
         ],
     )
@@ -115,14 +143,13 @@ def _offsets(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
     return int(builder.EndVector())
 
 
-def _int32s(builder: flatbuffers.Builder, numbers: Sequence[int]) -> int:
-    return int(builder.CreateNumpyVector(np.asarray(numbers, dtype=np.int32)))
+def _int32s(builder: flatbuffers.Builder, written: _Written, numbers: Sequence[int]) -> int:
+    return written.numbers(builder, np.asarray(numbers, dtype=np.int32))
 
 
-def _buffer(builder: flatbuffers.Builder, data: np.ndarray | None) -> int:
-    if data is None or data.size == 0:
+def _buffer(builder: flatbuffers.Builder, raw: bytes | None) -> int:
+    if not raw:
         return _table(builder, [])
-    raw = data.tobytes()
     builder.StartVector(1, len(raw), ALIGNMENT)
     builder.head = builder.head - len(raw)
     builder.Bytes[builder.head : builder.head + len(raw)] = raw
@@ -130,51 +157,47 @@ def _buffer(builder: flatbuffers.Builder, data: np.ndarray | None) -> int:
     return _table(builder, [_offset(0, builder.EndVector())])
 
 
-def _tensors(builder: flatbuffers.Builder, tensors: Sequence[Tensor], buffer_of: Mapping[int, int]) -> int:
-    zero_points: dict[tuple[int, int], int] = {}
-    return _offsets(builder, [_tensor(builder, item, buffer_of.get(id(item), 0), zero_points) for item in tensors])
-
-
-def _tensor(builder: flatbuffers.Builder, tensor: Tensor, buffer: int, zero_points: dict[tuple[int, int], int]) -> int:
+def _tensor(builder: flatbuffers.Builder, written: _Written, tensor: Tensor, buffer: int) -> int:
     slots = [
-        _offset(0, _int32s(builder, tensor.shape)),
+        _offset(0, _int32s(builder, written, tensor.shape)),
         (1, lambda b, slot: b.PrependInt8Slot(slot, int(tensor.type), 0)),
         _uint32(2, buffer),
         _offset(3, builder.CreateString(tensor.name)),
     ]
     if tensor.quantization is not None:
-        slots.append(_offset(4, _quantization(builder, tensor.quantization, zero_points)))
+        slots.append(_offset(4, _quantization(builder, written, tensor.quantization)))
     slots.append((8, lambda b, slot: b.PrependBoolSlot(slot, True, False)))
     return _table(builder, slots)
 
 
-def _quantization(
-    builder: flatbuffers.Builder, quantization: Quantization, zero_points: dict[tuple[int, int], int]
-) -> int:
+def _quantization(builder: flatbuffers.Builder, written: _Written, quantization: Quantization) -> int:
     scales = np.asarray(quantization.scales, dtype=np.float32)
-    key = (len(scales), quantization.zero_point)
-    if key not in zero_points:
-        # Eight bytes a channel, nearly always zeros: equal ones are written once, and every tensor points there.
-        zero_points[key] = builder.CreateNumpyVector(np.full(scales.shape, quantization.zero_point, dtype=np.int64))
-    scale = builder.CreateNumpyVector(scales)
+    # Eight bytes a channel, nearly always zeros.
+    zeros = np.full(scales.shape, quantization.zero_point, dtype=np.int64)
     axis = quantization.axis if len(scales) > 1 else 0
-    slots = [_offset(2, scale), _offset(3, zero_points[key])]
+    scale_at, zeros_at = written.numbers(builder, scales), written.numbers(builder, zeros)
+    slots = [_offset(2, scale_at), _offset(3, zeros_at)]
     slots.append((6, lambda b, slot: b.PrependInt32Slot(slot, axis, 0)))
-    return _table(builder, slots)
+    return written.once(("quantization", scale_at, zeros_at, axis), lambda: _table(builder, slots))
 
 
 def _operation(
-    builder: flatbuffers.Builder, operation: Operation, index: dict[int, int], codes: Sequence[tuple[Operator, int]]
+    builder: flatbuffers.Builder,
+    written: _Written,
+    operation: Operation,
+    index: dict[int, int],
+    codes: Sequence[tuple[Operator, int]],
 ) -> int:
-    inputs = _int32s(builder, [-1 if item is None else index[id(item)] for item in operation.inputs])
-    outputs = _int32s(builder, [index[id(item)] for item in operation.outputs])
+    inputs = _int32s(builder, written, [-1 if item is None else index[id(item)] for item in operation.inputs])
+    outputs = _int32s(builder, written, [index[id(item)] for item in operation.outputs])
     slots = [
         _uint32(0, codes.index((operation.operator, operation.version))),
         _offset(1, inputs),
         _offset(2, outputs),
     ]
     if operation.options_type is not OptionsUnion.NONE:
-        options = _table(builder, [_scalar(option) for option in operation.options])
+        fields = [_scalar(option) for option in operation.options]
+        options = written.once(("options", *operation.options), lambda: _table(builder, fields))
         slots.append((3, lambda b, slot: b.PrependUint8Slot(slot, int(operation.options_type), 0)))
         slots.append(_offset(4, options))
     return _table(builder, slots)

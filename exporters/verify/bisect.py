@@ -1,27 +1,30 @@
-"""Which PyTorch module is the first to leave the tolerance at a stage that failed."""
+"""Which module, or place of a given file, is the first to leave the tolerance at a stage that failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import torch
-from torch import nn
 
-from condmix.exporters.capture import Tap
+from condmix.exporters.captured import Tap
+from condmix.exporters.verify.oracle import Oracle, oracle_of
 from condmix.exporters.verify.records import Blame
-from condmix.exporters.verify.tapping import module_outputs, own_module_outputs, value_names, with_outputs
+from condmix.exporters.verify.shown_values import value_names, with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.tolerance import Tolerance
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def first_module_beyond(
     stage: str,
     proto: onnx.ModelProto,
     taps: Sequence[Tap],
-    module: nn.Module,
+    network: Oracle | nn.Module,
     image_chw: np.ndarray,
     tolerance: Tolerance,
 ) -> Blame | None:
@@ -38,18 +41,16 @@ def first_module_beyond(
     )
     feeds = {session.signature.inputs[0].name: image_chw[None]}
     actual = session.run(feeds)
-    paths = [tap.module_path for tap in candidates]
-    double = module_outputs(module, paths, image_chw, torch.float64)
-    single = own_module_outputs(module, double, image_chw)
+    inner = oracle_of(network).inner(candidates, image_chw)
     for tap in candidates:
-        reference = double.get(tap.module_path)
+        reference = inner.float64.get(tap.value_name)
         if reference is None or reference.shape != actual[tap.value_name].shape or not reference.size:
             continue
         report = compare(
             {tap.value_name: reference},
             {tap.value_name: actual[tap.value_name]},
             tolerance=tolerance,
-            own_float32={tap.value_name: single[tap.module_path]},
+            own_float32={tap.value_name: inner.float32[tap.value_name]},
             context={"stage": stage, "module": tap.module_path},
         )
         if not report.passed:

@@ -1,19 +1,22 @@
-"""What every file of one network is compared with: images chosen for their routing, and PyTorch's results on them."""
+"""What every file of one network is compared with: images chosen for their routing, and its own results on them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from condmix.exporters.build import Build
 from condmix.exporters.verify.images import Images, candidate_images, user_images
+from condmix.exporters.verify.oracle import Oracle, Reference, oracle_of
 from condmix.exporters.verify.records import ImageFacts
-from condmix.exporters.verify.reference import Reference, run_reference
 from condmix.exporters.verify.routing import choose, routing_of, spread
 from condmix.runtime.batches import BATCH_SIZES
+
+if TYPE_CHECKING:
+    from torch import nn
 
 IMAGES_AT_BATCH_ONE = 5
 
@@ -25,7 +28,7 @@ class Evidence:
     routing: rows (images, experts) by routing value, of the captured graph.
     """
 
-    module: nn.Module
+    oracle: Oracle
     images: Images
     facts: ImageFacts
     reference: Reference
@@ -34,14 +37,14 @@ class Evidence:
 
 def gather(
     build: Build,
-    module: nn.Module,
+    network: Oracle | nn.Module,
     input_size: tuple[int, int, int],
     *,
     batch: int | None,
     images: np.ndarray | None,
     report_progress: Callable[[str], None],
 ) -> Evidence:
-    """Choose images that drive the routing of the captured graph apart, and run PyTorch on them.
+    """Choose images that drive the routing of the captured graph apart, and run the network itself on them.
 
     images: the user's own (count, channels, height, width), all of which are used; None to choose from a pool.
     Raises VerificationError when images or results are unsound.
@@ -55,9 +58,10 @@ def gather(
         pool = pool.take(chosen)
         routing = {name: rows[list(chosen)] for name, rows in routing.items()}
     facts = ImageFacts(count=len(pool.sources), sources=pool.sources, sha256=pool.sha256, routing=spread(routing))
-    report_progress("run PyTorch")
-    reference = run_reference(module, pool.array_nchw, [output.name for output in captured.graph.output])
-    return Evidence(module=module, images=pool, facts=facts, reference=reference, routing=routing)
+    oracle = oracle_of(network)
+    report_progress(f"run {oracle.name}")
+    reference = oracle.reference(pool.array_nchw, [output.name for output in captured.graph.output])
+    return Evidence(oracle=oracle, images=pool, facts=facts, reference=reference, routing=routing)
 
 
 def _image_count(batch: int | None) -> int:

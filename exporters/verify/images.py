@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
+from PIL import Image
 
 from condmix.exporters.errors import VerificationError
 from condmix.exporters.verify.pictures import load_pictures
@@ -90,9 +89,12 @@ def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]
 def _fit(image_hwc: np.ndarray, input_size: tuple[int, int, int]) -> np.ndarray:
     """Resize to the input's height and width, give it its channels, normalise to about mean 0, deviation 1."""
     channels, height, width = input_size
-    image = torch.from_numpy(np.ascontiguousarray(image_hwc.transpose(2, 0, 1)))[None].float()
-    resized = functional.interpolate(image, size=(height, width), mode="bilinear", antialias=True)
-    planes = resized[0].numpy()
+    planes = np.stack([_resized(plane, height, width) for plane in image_hwc.transpose(2, 0, 1)])
     if planes.shape[0] != channels:
         planes = np.resize(planes.mean(axis=0, keepdims=True), (channels, height, width))
     return (planes - 0.5) / 0.25
+
+
+def _resized(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from condmix.exporters.verify.rounded import RoundedVerification
 from condmix.runtime.batch_report import BatchReport, BatchVerdict
 from condmix.runtime.delegate_coverage import DelegateCoverage
 from condmix.runtime.parity_report import ParityReport
@@ -27,6 +28,8 @@ class RoutingSpread:
     """How far apart the images drive the routing: per routing value, the largest difference of any expert."""
 
     largest_difference: Mapping[str, float]
+    idle: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Routing value -> experts, from 0, whose gate stays near zero on every image: parity says nothing of them."""
 
     @property
     def smallest(self) -> float | None:
@@ -41,6 +44,9 @@ class RoutingSpread:
 
 LEAST_SPREAD = 1e-4
 """Routing weights lie in [0, 1] or so; float32 rounding moves them by 1e-7."""
+
+
+BLOCKS_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +79,23 @@ class Verification:
     batches: BatchReport | None
     """Only for files with a batch axis other than one."""
     blame: Blame | None
+    yardstick: str = "PyTorch"
+    """Whose results in float64 everything was compared with."""
     coverage: DelegateCoverage | None = None
     """How much of a TFLite file the delegate takes."""
+    rounded: RoundedVerification | None = None
+    """Of a file that is judged by agreement, for its banks are int8; the last stage is then its twin in float32."""
 
     @property
     def passed(self) -> bool:
-        """Every stage and every batch size within tolerance."""
+        """Every stage and every batch size within tolerance, and a rounded file in agreement."""
         stages_pass = all(stage.report.passed for stage in self.stages)
-        return stages_pass and (self.batches is None or self.batches.verdict is BatchVerdict.PASS)
+        rounded_passes = self.rounded is None or self.rounded.passed
+        return stages_pass and rounded_passes and (self.batches is None or self.batches.verdict is BatchVerdict.PASS)
 
     @property
     def final(self) -> ParityReport:
-        """The report of the graph that goes into the file."""
+        """The report of the graph that goes into the file, or of its twin in float32."""
         return self.stages[-1].report
 
     @property
@@ -98,11 +109,27 @@ class Verification:
             f"({', '.join(still[:3])}): parity says nothing about how their experts are mixed; is the network trained?",
         )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the proof does not reach: experts that no image opens."""
+        idle = self.images.routing.idle
+        if not idle:
+            return ()
+        shown = [f"{_numbered(experts)} of '{name}'" for name, experts in list(idle.items())[:BLOCKS_SHOWN]]
+        rest = len(idle) - BLOCKS_SHOWN
+        more = f" and of {rest} more block{'' if rest == 1 else 's'}" if rest > 0 else ""
+        return (
+            f"no verification image opens {', '.join(shown)}{more}: parity says nothing of what is stored for them; "
+            "--images with pictures that do would",
+        )
+
     def to_dict(self) -> dict[str, object]:
         """As plain data."""
         return {
             "passed": self.passed,
+            **({} if self.yardstick == "PyTorch" else {"yardstick": self.yardstick}),
             "warnings": list(self.warnings),
+            **({"notes": list(self.notes)} if self.notes else {}),
             "images": {
                 "count": self.images.count,
                 "sources": list(self.images.sources),
@@ -119,6 +146,7 @@ class Verification:
                 }
                 for item in self.stages
             ],
+            **({} if self.rounded is None else {"rounded": self.rounded.to_dict()}),
             "batches": None if self.batches is None else self.batches.to_dict(),
             "delegate_coverage": None if self.coverage is None else self.coverage.to_dict(),
             "blame": None
@@ -130,3 +158,8 @@ class Verification:
                 "parity": self.blame.report.to_dict(),
             },
         }
+
+
+def _numbered(experts: tuple[int, ...]) -> str:
+    numbers = ", ".join(map(str, experts))
+    return f"experts {numbers}" if len(experts) > 1 else f"expert {numbers}"

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from condmix.exporters.errors import VerificationError
-from condmix.exporters.verify.rounding import float32_draws, worst_draw
+from condmix.exporters.verify.oracle import Reference, join_rows, worst_draw
+from condmix.exporters.verify.rounding import float32_draws
 
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """Outputs by name, each (images, ...): float64, and PyTorch's own float32 result, the worst of its draws."""
-
-    float64: Mapping[str, np.ndarray]
-    float32: Mapping[str, np.ndarray]
+__all__ = ["Reference", "flatten_outputs", "join_rows", "run_float64", "run_reference"]
 
 
 def run_reference(module: nn.Module, images_nchw: np.ndarray, output_names: Sequence[str]) -> Reference:
@@ -72,14 +66,3 @@ def flatten_outputs(result: object) -> list[torch.Tensor]:
         return [tensor for item in result for tensor in flatten_outputs(item)]
     message = f"the network returned {type(result).__name__}: expected tensors"
     raise VerificationError(message)
-
-
-def join_rows(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Results of single images as one array, image by image on axis 0.
-
-    A network that squeezes its result gives (classes,) for one image; it becomes a row as well.
-    """
-    first = values[0]
-    if first.ndim > 0 and first.shape[0] == 1:
-        return np.concatenate(values)
-    return np.stack(values)

@@ -84,6 +84,8 @@ class RoundedVerification:
     meaning: tuple[MeaningCheck, ...]
     agreement: tuple[OutputAgreement, ...]
     limits: RoundedLimits
+    stored: tuple[str, ...] = ()
+    """What is wrong with its stored numbers, where they were compared with those they were rounded from."""
 
     @property
     def passed(self) -> bool:
@@ -91,7 +93,8 @@ class RoundedVerification:
 
     def problems(self) -> tuple[str, ...]:
         """One sentence for each thing that is wrong."""
-        found = [
+        found = list(self.stored)
+        found += [
             f"it does not compute what its own numbers say: {check.sentence()}"
             for check in self.meaning
             if not check.passed
@@ -111,6 +114,7 @@ class RoundedVerification:
             "meaning": [{**asdict(check), "passed": check.passed} for check in self.meaning],
             "agreement": [item.to_dict() for item in self.agreement],
             "limits": asdict(self.limits),
+            **({"stored": list(self.stored)} if self.stored else {}),
         }
 
 

@@ -9,11 +9,14 @@ Accuracy and Stability of Numerical Algorithms, section 1.5).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import nn
+
+from condmix.exporters.verify.oracle import worst_draw
+
+__all__ = ["float32_draws", "worst_draw"]
 
 HALF_UNIT = 2.0**-24
 """The largest relative error of rounding to float32."""
@@ -32,13 +35,3 @@ def float32_draws(module: nn.Module) -> Iterator[nn.Module]:
                     noise = 2 * torch.rand(weight.shape, generator=generator, dtype=torch.float64) - 1
                     weight *= 1 + HALF_UNIT * noise
         yield network.float()
-
-
-def worst_draw(float64: np.ndarray, draws: Sequence[np.ndarray]) -> np.ndarray:
-    """Element by element the draw that lies furthest from float64; one that is not finite counts as furthest."""
-    stacked = np.stack(draws)
-    with np.errstate(invalid="ignore"):
-        distance = np.abs(stacked.astype(np.float64) - float64)
-    distance[~np.isfinite(distance)] = np.inf
-    worst: np.ndarray = np.take_along_axis(stacked, distance.argmax(axis=0)[None], axis=0)[0]
-    return worst

@@ -8,8 +8,11 @@ import numpy as np
 import onnx
 
 from condmix.exporters.verify.records import RoutingSpread
-from condmix.exporters.verify.tapping import with_outputs
+from condmix.exporters.verify.shown_values import with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
+
+SHUT = 1e-3
+"""Of the largest gate of a block: what such an expert adds to a kernel comes near the tolerance of float32."""
 
 
 def routing_of(
@@ -29,8 +32,16 @@ def routing_of(
 
 
 def spread(routing: Mapping[str, np.ndarray]) -> RoutingSpread:
-    """The largest difference that any two images make to any expert's weight, block by block."""
-    return RoutingSpread(largest_difference={name: float(np.ptp(rows, axis=0).max()) for name, rows in routing.items()})
+    """The largest difference that any two images make to any expert's weight, block by block, and experts left shut."""
+    idle: dict[str, tuple[int, ...]] = {}
+    for name, rows in routing.items():
+        strongest = np.abs(rows).max(axis=0)
+        shut = np.flatnonzero(strongest <= SHUT * strongest.max())
+        if shut.size:
+            idle[name] = tuple(int(expert) for expert in shut)
+    return RoutingSpread(
+        largest_difference={name: float(np.ptp(rows, axis=0).max()) for name, rows in routing.items()}, idle=idle
+    )
 
 
 def choose(routing: Mapping[str, np.ndarray], count: int, available: int) -> tuple[int, ...]:

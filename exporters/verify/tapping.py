@@ -1,4 +1,4 @@
-"""Making inner values of a graph visible, and PyTorch's modules with them."""
+"""Making the outputs of PyTorch's modules visible."""
 
 from __future__ import annotations
 
@@ -7,29 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
 from condmix.exporters.verify.reference import flatten_outputs
 from condmix.exporters.verify.rounding import float32_draws, worst_draw
+from condmix.exporters.verify.shown_values import value_names, with_outputs
 
-
-def with_outputs(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """A copy of the model that also returns the values `names`. Fusions around them may differ."""
-    tapped = onnx.ModelProto()
-    tapped.CopyFrom(proto)
-    present = {output.name for output in tapped.graph.output}
-    for name in dict.fromkeys(names):
-        if name not in present:
-            # Without a type: the engine knows it, and a module may return integers.
-            tapped.graph.output.add().name = name
-    return tapped
-
-
-def value_names(proto: onnx.ModelProto) -> frozenset[str]:
-    """All values that the main graph computes."""
-    return frozenset(name for node in proto.graph.node for name in node.output)
+__all__ = ["module_outputs", "own_module_outputs", "recorded", "value_names", "with_outputs"]
 
 
 @contextmanager

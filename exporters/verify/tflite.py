@@ -7,14 +7,14 @@ mixed kernel for all that followed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
-import torch
 
 from condmix.exporters.tflite.build import TfliteBuild
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Blame, StageParity, Verification
-from condmix.exporters.verify.tapping import module_outputs, own_module_outputs
+from condmix.exporters.verify.rounded import RoundedVerification
 from condmix.exporters.verify.verify import (
     THREAD_COUNTS,
     as_rows,
@@ -32,6 +32,8 @@ from condmix.runtime.tolerance import Tolerance
 STAGE = "tflite"
 EXACT_STAGE = "tflite, float32 experts"
 ENGINE = "litert"
+Judge: TypeAlias = Callable[[TfliteBuild, Evidence, int], RoundedVerification]
+"""From a file with rounded banks, and the images in a call, to what is thought of it."""
 
 
 def verify_tflite(
@@ -42,12 +44,22 @@ def verify_tflite(
     tolerance: Tolerance,
     shared_tolerance: Tolerance,
     report_progress: Callable[[str], None],
+    judge: Judge | None = None,
 ) -> Verification:
-    """Compare the stages before (float32, `shared_tolerance`) and the file (`tolerance`) with PyTorch in float64."""
+    """Compare the stages before (float32, `shared_tolerance`) and the file (`tolerance`) with PyTorch in float64.
+
+    judge: judges the file, whose banks are rounded, instead of the tolerance.
+    """
     stages = compare_stages(build.shared, evidence, shared_tolerance, report_progress, batch_of_last=1)
     if not all(item.report.passed for item in stages):
         blame = blame_stage(build.shared, stages, evidence, shared_tolerance)
-        return Verification(images=evidence.facts, stages=tuple(stages), batches=None, blame=blame)
+        return Verification(
+            images=evidence.facts,
+            stages=tuple(stages),
+            batches=None,
+            blame=blame,
+            yardstick=evidence.oracle.name,
+        )
     if build.exact_content is not None:
         # Rounded experts leave room in which a fault could hide: the same file with unrounded ones leaves none.
         report_progress("compare TFLite with float32 experts")
@@ -55,7 +67,12 @@ def verify_tflite(
         report = _compared(build, session, evidence, shared_tolerance, batch, {"stage": EXACT_STAGE, "threads": "1"})
         stages.append(StageParity(stage=EXACT_STAGE, threads=1, report=report, engine=ENGINE, delegate=True))
     taken: DelegateCoverage | None = None
-    for delegate in (True, False):
+    rounded: RoundedVerification | None = None
+    if judge is not None and stages[-1].report.passed:
+        report_progress("judge TFLite with int8 experts")
+        rounded = judge(build, evidence, batch)
+        taken = coverage(LiteRtBackend().open(build.content, threads=1))
+    for delegate in (True, False) if judge is None else ():
         report_progress(f"compare TFLite, delegate {'on' if delegate else 'off'}")
         for threads in THREAD_COUNTS:
             session = LiteRtBackend().open(build.content, threads=threads, delegate=delegate)
@@ -67,7 +84,15 @@ def verify_tflite(
     if failed and batch == 1:
         report_progress("find the module")
         blame = _blame(build, failed[0], evidence, tolerance)
-    return Verification(images=evidence.facts, stages=tuple(stages), batches=None, blame=blame, coverage=taken)
+    return Verification(
+        images=evidence.facts,
+        stages=tuple(stages),
+        batches=None,
+        blame=blame,
+        yardstick=evidence.oracle.name,
+        coverage=taken,
+        rounded=rounded,
+    )
 
 
 def in_layout(images_nchw: np.ndarray, layout: str) -> np.ndarray:
@@ -121,12 +146,10 @@ def _blame(build: TfliteBuild, failed: StageParity, evidence: Evidence, toleranc
     session = LiteRtBackend().open(build.content, threads=1, delegate=bool(failed.delegate), preserve_all_tensors=True)
     session.run({session.signature.inputs[0].name: in_layout(image[None], build.layout)})
     taps = [tap for tap in build.shared.taps if tap.value_name in build.tensor_of_value]
-    paths = [tap.module_path for tap in taps]
-    double = module_outputs(evidence.module, paths, image, torch.float64)
-    single = own_module_outputs(evidence.module, double, image)
+    inner = evidence.oracle.inner(taps, image)
     known = set(session.tensor_names())
     for tap in taps:
-        name, reference = build.tensor_of_value[tap.value_name], double.get(tap.module_path)
+        name, reference = build.tensor_of_value[tap.value_name], inner.float64.get(tap.value_name)
         if reference is None or name not in known:
             continue
         actual = session.tensor(name)
@@ -138,7 +161,7 @@ def _blame(build: TfliteBuild, failed: StageParity, evidence: Evidence, toleranc
             {name: reference},
             {name: actual},
             tolerance=tolerance,
-            own_float32={name: single[tap.module_path]},
+            own_float32={name: inner.float32[tap.value_name]},
             context={"stage": STAGE, "module": tap.module_path},
         )
         if not report.passed:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import onnx
-from torch import nn
 
 from condmix.exporters.build import Build, Stage
 from condmix.exporters.verify.bisect import first_module_beyond
 from condmix.exporters.verify.evidence import Evidence, gather
+from condmix.exporters.verify.oracle import Oracle, join_rows
 from condmix.exporters.verify.records import Blame, StageParity, Verification
-from condmix.exporters.verify.reference import join_rows
+from condmix.exporters.verify.rounded import RoundedVerification
 from condmix.runtime.batch_report import BatchReport
 from condmix.runtime.batches import BATCH_SIZES, check_batches_on_threads
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
@@ -20,12 +22,17 @@ from condmix.runtime.parity import compare
 from condmix.runtime.session import Session
 from condmix.runtime.tolerance import Tolerance
 
+if TYPE_CHECKING:
+    from torch import nn
+
 THREAD_COUNTS = (1, 2)
+JudgeLast: TypeAlias = Callable[[onnx.ModelProto, onnx.ModelProto, Evidence], RoundedVerification]
+"""From the file with float32 banks and the one with int8 banks to what is thought of the second."""
 
 
 def verify(
     build: Build,
-    module: nn.Module,
+    network: Oracle | nn.Module,
     input_size: tuple[int, int, int],
     *,
     batch: int | None,
@@ -37,7 +44,7 @@ def verify(
 
     Raises VerificationError when there is nothing sound to compare with. A difference is a verdict, not an exception.
     """
-    evidence = gather(build, module, input_size, batch=batch, images=images, report_progress=report_progress)
+    evidence = gather(build, network, input_size, batch=batch, images=images, report_progress=report_progress)
     return verify_onnx(build, evidence, batch=batch, tolerance=tolerance, report_progress=report_progress)
 
 
@@ -49,11 +56,23 @@ def verify_onnx(
     tolerance: Tolerance,
     report_progress: Callable[[str], None],
     last_tolerance: Tolerance | None = None,
+    judge_last: JudgeLast | None = None,
 ) -> Verification:
-    """The same on evidence that is there already. last_tolerance: of a last stage whose weights are rounded."""
+    """The same on evidence that is there already. last_tolerance: of a last stage whose weights are rounded.
+
+    judge_last: judges the last stage, whose banks are rounded, beside the one before it, which holds them in float32
+    and is compared like all others.
+    """
     last = last_tolerance or tolerance
+    whole = build
+    if judge_last is not None:
+        build, last = replace(build, stages=build.stages[:-1]), tolerance
     stages = compare_stages(build, evidence, tolerance, report_progress, batch_of_last=batch, last_tolerance=last)
     passed = all(item.report.passed for item in stages)
+    rounded = None
+    if judge_last is not None and passed:
+        report_progress("judge int8 experts")
+        rounded = judge_last(build.final.proto, whole.final.proto, evidence)
     batches = None
     if batch is None and passed:
         report_progress("compare batches")
@@ -63,7 +82,14 @@ def verify_onnx(
         report_progress("find the module")
         failed_last = stages[-1].stage == build.final.name
         blame = blame_stage(build, stages, evidence, last if failed_last else tolerance)
-    return Verification(images=evidence.facts, stages=tuple(stages), batches=batches, blame=blame)
+    return Verification(
+        images=evidence.facts,
+        stages=tuple(stages),
+        batches=batches,
+        blame=blame,
+        yardstick=evidence.oracle.name,
+        rounded=rounded,
+    )
 
 
 def compare_stages(
@@ -158,7 +184,7 @@ def blame_stage(build: Build, stages: list[StageParity], evidence: Evidence, tol
     if stage.proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value not in (0, 1):
         return None
     image = worst_image(failed, evidence)
-    return first_module_beyond(stage.name, stage.proto, build.taps, evidence.module, image, tolerance)
+    return first_module_beyond(stage.name, stage.proto, build.taps, evidence.oracle, image, tolerance)
 
 
 def worst_image(failed: StageParity, evidence: Evidence) -> np.ndarray:

@@ -14,6 +14,8 @@ from condmix.runtime.audit.onnx_file import OnnxGraph, OnnxNode
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 JOINTS = frozenset({"Concat", "Slice", "Split"})
 """Nothing is fused across these; a BatchNormalization behind one becomes a convolution of its own."""
+PUT_TOGETHER = frozenset({"Concat", "Pad"})
+"""What kernels of several pieces are made with when a file is loaded."""
 MOST_STEPS = 8
 _FUSED = re.compile(r"^fused ")
 _WEIGHT = re.compile(r"(?P<module>.+)\.(weight|bias|experts)(_quantized)?$")
@@ -59,7 +61,14 @@ class Origins:
         if name not in self._of_value:
             return False
         node = self._file.nodes[self._of_value[name]]
-        return node.op_type == "DequantizeLinear" and node.inputs[0] in self._file.constants
+        return node.op_type == "DequantizeLinear" and self._is_stored(node.inputs[0])
+
+    def _is_stored(self, name: str) -> bool:
+        """It is a constant, or put together of constants."""
+        if name in self._file.constants or name not in self._of_value:
+            return name in self._file.constants
+        node = self._file.nodes[self._of_value[name]]
+        return node.op_type in PUT_TOGETHER and all(self._is_stored(item) for item in node.inputs)
 
     def _by_front_of(self, name: str) -> int | None:
         """The longest name of a node or value that stands whole in front of `name`."""

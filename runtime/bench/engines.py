@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME
+from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME, TFLITE_RUNTIME
 from condmix.runtime.bench.timing import Opened
 from condmix.runtime.delegate_coverage import coverage
 from condmix.runtime.errors import EngineMissingError
@@ -20,7 +20,12 @@ from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.tflite_worker import Head
 
 _QUANTIZE = "QUANTIZE"
-_MODULES = {ONNXRUNTIME: ("onnxruntime", "onnxruntime"), LITERT: ("ai_edge_litert", "litert")}
+_MODULES = {
+    ONNXRUNTIME: ("onnxruntime", "onnxruntime"),
+    LITERT: ("ai_edge_litert", "litert"),
+    TFLITE_RUNTIME: ("tflite_runtime", "litert"),
+}
+_PACKAGES = {LITERT: LITERT_PACKAGE, TFLITE_RUNTIME: TFLITE_RUNTIME}
 
 
 def open_subject(head: Head) -> Opened:
@@ -42,6 +47,7 @@ def _open_onnx(path: Path, head: Head) -> Opened:
 
 
 def _open_tflite(path: Path, head: Head) -> Opened:
+    """In LiteRT, or in tflite-runtime, which stands under its name in a worker of its own."""
     backend = LiteRtBackend()
     backend.available()  # imports the engine, whose time is not that of the model; open() says why it cannot
     start = time.perf_counter_ns()
@@ -50,7 +56,7 @@ def _open_tflite(path: Path, head: Head) -> Opened:
     scales = session.end_scales()
     return Opened(
         session=session,
-        engine_version=_version(LITERT_PACKAGE, _MODULES[LITERT][0]),
+        engine_version=_version(_PACKAGES[head["engine"]], _MODULES[head["engine"]][0]),
         load_ns=load_ns,
         scales=scales,
         holds_integers=bool(scales) or any(node.operator == _QUANTIZE for node in session.nodes()),

@@ -77,8 +77,6 @@ class Environment:
     def machine(self) -> str | None:
         """The words for a first line when the machine is not this process's own; else None."""
         words = []
-        if self.emulated:
-            words.append(f"on an emulated {self.cpu.architecture} CPU, whose time says nothing about a real one")
         if self.hypervisor:
             words.append("on a virtual machine, which may share its cores")
         if self.cpu_quota_cores is not None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from condmix.runtime.artifact import Format, Precision
 from condmix.runtime.audit.audit import format_of
-from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME, BenchSubject
+from condmix.runtime.bench.subject import LITERT, ONNXRUNTIME, TFLITE_RUNTIME, BenchSubject
 from condmix.runtime.errors import ModelUnreadableError, describe_place
+from condmix.runtime.external_data import external_files, identity_with
 
 # Operators of ONNX that compute in integers, or round to them. "DequantizeLinear" holds none of these words.
 _INTEGER_OPERATORS = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
-_ENGINE_OF = {Format.ONNX: ONNXRUNTIME, Format.TFLITE: LITERT}
+_ENGINES_OF = {Format.ONNX: (ONNXRUNTIME,), Format.TFLITE: (LITERT, TFLITE_RUNTIME)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """One file. holds_integers: of an ONNX file, some operator rounds; None for TFLite, of which its engine tells."""
+    """One file. sha256, size_bytes: with the files that hold its weights, one behind the other, where it has such.
+
+    holds_integers: of an ONNX file, some operator rounds; None for TFLite, of which its engine tells."""
 
     format: Format
     sha256: str
@@ -28,8 +30,11 @@ class Identity:
 
 
 def engine_of(path: Path) -> str:
-    """The engine that runs the file, by its content. Raises ModelUnreadableError when it cannot be read."""
-    return _ENGINE_OF[format_of(path)]
+    """The engine that runs the file where nobody asks for another, by its content.
+
+    Raises ModelUnreadableError when it cannot be read.
+    """
+    return _ENGINES_OF[format_of(path)][0]
 
 
 def precision_of(holds_integers: bool | None) -> str | None:
@@ -54,9 +59,9 @@ def identify(subjects: Sequence[BenchSubject]) -> dict[str, Identity]:
         try:
             if path not in known:
                 known[path] = _read(path)
-            engine = _ENGINE_OF[known[path].format]
-            if engine != subject.engine:
-                reason = f"it is a file for {engine}, and {subject.name!r} asks for {subject.engine}"
+            engines = _ENGINES_OF[known[path].format]
+            if subject.engine not in engines:
+                reason = f"it is a file for {engines[0]}, and {subject.name!r} asks for {subject.engine}"
                 raise ModelUnreadableError(describe_place(path), reason, "Name the other engine.")
             found[subject.name] = known[path]
         except ModelUnreadableError as error:
@@ -74,12 +79,14 @@ def _read(path: Path) -> Identity:
     format = format_of(path)
     try:
         content = path.read_bytes()
+        files = external_files(path, content) if format is Format.ONNX else {}
+        sha256, size_bytes = identity_with(content, files)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ModelUnreadableError(describe_place(path), reason, "Check the permissions of the file.") from error
     return Identity(
         format=format,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
+        sha256=sha256,
+        size_bytes=size_bytes,
         holds_integers=None if format is Format.TFLITE else any(name in content for name in _INTEGER_OPERATORS),
     )

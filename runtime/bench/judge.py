@@ -29,7 +29,12 @@ MOST_FREQUENCY_LOSS = 0.1
 
 
 def judge(report: BenchReport) -> Verdict:
-    """What is to be said against the report, whatever verdict it carries already."""
+    """What is to be said against the report, whatever verdict it carries already.
+
+    Of an emulated CPU no time is judged, not even as noisy: it is EMULATED.
+    """
+    if report.environment_before.emulated:
+        return emulated(report, f"{report.environment_before.cpu.architecture} CPU")
     findings = [
         *_unverified(report),
         *_too_short(report),
@@ -40,6 +45,13 @@ def judge(report: BenchReport) -> Verdict:
         *_shared(report),
     ]
     return Verdict.of(findings, valid=_valid(report), machine=report.environment_before.machine())
+
+
+def emulated(report: BenchReport, machine: str) -> Verdict:
+    """What is to be said of a report of `machine`, which is no real CPU."""
+    said = f"{machine}, numerics only: every time is withheld, since it says nothing about a real one"
+    findings = [*_unverified(report), _finding(Judgement.EMULATED, said), *_lost(report)]
+    return Verdict.of(findings, valid="", machine=None)
 
 
 def _finding(verdict: Judgement, reason: str) -> Finding:
@@ -67,12 +79,7 @@ def _unverified(report: BenchReport) -> list[Finding]:
 
 def _too_short(report: BenchReport) -> list[Finding]:
     settings = report.settings
-    found = []
-    for one in report.subjects:
-        if one.failure is not None:
-            found.append(_finding(Judgement.TOO_SHORT, f"{one.name!r} was lost: {one.failure}"))
-    if report.interrupted is not None:
-        found.append(_finding(Judgement.TOO_SHORT, report.interrupted))
+    found = _lost(report)
     short = []
     for one in report.subjects:
         runs, seconds = len(one.samples), sum(one.samples.wall_ns) / 1e9
@@ -85,6 +92,15 @@ def _too_short(report: BenchReport) -> list[Finding]:
         reason = f"{report.rounds} complete rounds, an interval needs {MINIMUM_ROUNDS_FOR_INTERVAL}"
         found.append(_finding(Judgement.TOO_SHORT, reason))
     return found
+
+
+def _lost(report: BenchReport) -> list[Finding]:
+    found = [
+        _finding(Judgement.TOO_SHORT, f"{one.name!r} was lost: {one.failure}")
+        for one in report.subjects
+        if one.failure is not None
+    ]
+    return [*found, *([] if report.interrupted is None else [_finding(Judgement.TOO_SHORT, report.interrupted)])]
 
 
 def _throttled(before: Environment, after: Environment) -> list[Finding]:

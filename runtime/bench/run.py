@@ -23,6 +23,7 @@ from condmix.runtime.bench.running import RunningSubject
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.bench.subject import BenchSubject
 from condmix.runtime.bench.verdict import Finding, Judgement, Verdict
+from condmix.runtime.bench.withheld import without_latency
 from condmix.runtime.bench.worker_process import StartWorker, start_worker
 from condmix.runtime.errors import InvalidSettingError
 
@@ -66,6 +67,7 @@ def run_bench(
     The first subject is measured a second time as '<name> (again)'. A subject that is lost (killed, refused by its
     engine, silent for `timeout_seconds`) has its `failure`, and the others go on. Ctrl-C ends the measurement and not
     the caller: the report then says so in `interrupted`, and at most the turn that was running is not in it.
+    On an emulated CPU everything runs, and no time is on record.
 
     inputs: subject name -> input name -> [N, ...]; timed instead of the reference's, which are then only compared.
     references: subject name -> reference. condmix_version: of the installed package, unless given.
@@ -105,6 +107,8 @@ def run_bench(
         interrupted=measured.interrupted,
         verdict=_NOT_JUDGED,
     )
+    if report.environment_before.emulated:
+        return without_latency(report, f"{report.environment_before.cpu.architecture} CPU")
     return replace(report, verdict=judge(report))
 
 

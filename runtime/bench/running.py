@@ -12,7 +12,7 @@ from condmix.runtime.bench.inputs import Feeds, feeds_of_images, random_feeds
 from condmix.runtime.bench.reference import Reference
 from condmix.runtime.bench.samples import Agreement, Opening, Samples, SubjectRecord
 from condmix.runtime.bench.settings import BenchSettings
-from condmix.runtime.bench.subject import LITERT, BenchSubject
+from condmix.runtime.bench.subject import ONNXRUNTIME, BenchSubject
 from condmix.runtime.bench.verify import ONNX_TOLERANCE, TFLITE_TOLERANCE, cannot_verify, verify
 from condmix.runtime.bench.worker_process import StartWorker, Worker
 from condmix.runtime.errors import InvalidSettingError
@@ -240,7 +240,7 @@ class RunningSubject:
             self.reference,
             image_of_row=feeds.image_of_row,
             file_name=self.subject.file.name,
-            tolerance=TFLITE_TOLERANCE if self.subject.engine == LITERT else ONNX_TOLERANCE,
+            tolerance=ONNX_TOLERANCE if self.subject.engine == ONNXRUNTIME else TFLITE_TOLERANCE,
             scales=scales,
             is_rounded=bool(self._holds_integers()),
         )

@@ -14,7 +14,8 @@ from condmix.runtime.records import read_fields
 
 ONNXRUNTIME = "onnxruntime"
 LITERT = "litert"
-ENGINES = (ONNXRUNTIME, LITERT)
+TFLITE_RUNTIME = "tflite-runtime"
+ENGINES = (ONNXRUNTIME, LITERT, TFLITE_RUNTIME)
 _RECORD = "BenchSubject"
 
 

@@ -15,6 +15,7 @@ class Judgement(StrEnum):
     """One word for a measurement, the gravest first."""
 
     UNVERIFIED = "UNVERIFIED"
+    EMULATED = "EMULATED"
     TOO_SHORT = "TOO SHORT"
     THROTTLED = "THROTTLED"
     NOISY = "NOISY"
@@ -50,7 +51,7 @@ class Finding:
 class Verdict:
     """All findings, the gravest first; a measurement without a fault has the one finding VALID.
 
-    machine: words for a machine that is shared, virtual or emulated, which belong to the first line; else None.
+    machine: words for a machine that is shared or virtual, which belong to the first line; else None.
     """
 
     findings: tuple[Finding, ...]
@@ -88,6 +89,11 @@ class Verdict:
     def is_valid(self) -> bool:
         """Nothing was found against the figures."""
         return self.judgement is Judgement.VALID
+
+    @property
+    def is_emulated(self) -> bool:
+        """It was no real CPU: what was computed counts, and there is no latency."""
+        return any(finding.verdict is Judgement.EMULATED for finding in self.findings)
 
     def first_line(self) -> str:
         """`VERDICT: reason`, the first line of every output."""

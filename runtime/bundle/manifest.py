@@ -23,7 +23,7 @@ from condmix.runtime.records import SCHEMA_VERSION_KEY, read_fields
 SCHEMA_VERSION = 1
 KIND = "condmix-bundle"
 MANIFEST_NAME = "manifest.json"
-ARTIFACT, REFERENCE, RECORD, CARD = ROLES = ("artifact", "reference", "record", "card")
+ARTIFACT, REFERENCE, RECORD, CARD, WEIGHTS = ROLES = ("artifact", "reference", "record", "card", "weights")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT = 200
 _CREATED = "%Y-%m-%dT%H:%M:%SZ"

@@ -34,6 +34,7 @@ CONDCONV_FORMS = (
     _export(condconv="grouped", batch=3),
     _export(condconv="experts"),
     _export(condconv="experts", batch=None),
+    _export(condconv="blocked"),
 )
 MATMUL_TAKEN = (_export(condconv="matmul"), _export(condconv="matmul", batch=3))
 MATMUL_REFUSED = (_export("`matmul` needs a dense kernel", condconv="matmul", batch=None),)
@@ -54,6 +55,8 @@ MORE_EXPORTS: Mapping[str, tuple[Export, ...]] = {
     "classifier_conv": (*CONDCONV_FORMS, *MATMUL_TAKEN),
     "classifier_matmul": (THREE_IMAGES, *MATMUL_TAKEN),
     "expert_bias": CONDCONV_FORMS,
+    "expert_outputs": (*CONDCONV_FORMS, *MATMUL_REFUSED),
+    "expert_fused": (*CONDCONV_FORMS, *MATMUL_TAKEN),
     "pointwise_bmm": (*CONDCONV_FORMS, *MATMUL_TAKEN),
     "grouped_dense": (*CONDCONV_FORMS, *MATMUL_TAKEN),
     "split_dict": (*MIXCONV_FORMS, *HOISTED_TAKEN, OLDEST, NEWER),
@@ -72,7 +75,11 @@ MORE_EXPORTS: Mapping[str, tuple[Export, ...]] = {
     "mixnet_digits": (*MIXCONV_FORMS, *HOISTED_TAKEN, OLDEST, NEWER),
     "condconv_mobilenet_v1": (THREE_IMAGES,),
     "mixconv_mobilenet_v1": (THREE_IMAGES, _export(mixconv="merged")),
-    "timm:tf_efficientnet_cc_b0_4e": (THREE_IMAGES, _export(condconv="grouped", batch=3)),
+    "timm:tf_efficientnet_cc_b0_4e": (
+        THREE_IMAGES,
+        _export(condconv="grouped", batch=3),
+        _export(condconv="blocked"),
+    ),
     "timm:tf_mixnet_s": (THREE_IMAGES, _export(mixconv="merged", batch=None)),
 }
 """Builds beyond one image and any batch: forced forms, a fixed batch, other operator sets."""

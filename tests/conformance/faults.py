@@ -12,6 +12,7 @@ from condmix.exporters.named.condconv import DOMAIN
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord
 from condmix.exporters.verify.records import Verification
+from condmix.runtime.machine_file import MACHINE_KEY
 from tests.conformance.case import ConformanceCase
 from tests.conformance.proof import Attempt, Proof
 from tests.conformance.tflite_proof import tflite_faults
@@ -21,6 +22,8 @@ WIDEST_LIMIT = 1e-4
 
 STAGES = ("captured", "named", "rewritten", "final")
 STANDARD_DOMAINS = ("", "ai.onnx")
+RUNTIME_DOMAINS = frozenset({"com.microsoft", "com.microsoft.nchwc"})
+"""Of ONNX Runtime's own operators."""
 
 
 def faults(proof: Proof) -> list[str]:
@@ -96,13 +99,20 @@ def named_faults(build: Build) -> Iterator[str]:
 
 
 def file_faults(proto: onnx.ModelProto, options: ExportOptions) -> Iterator[str]:
-    """Only standard operators of the opset asked for, no functions, and the batch axis asked for."""
+    """Only standard operators of the opset asked for, no functions, and the batch axis asked for.
+
+    A file for one machine has the runtime's own operators too, and says which machine; no other file does.
+    """
     if proto.functions:
         yield f"functions are left: {sorted(function.name for function in proto.functions)}"
-    foreign = {f"{node.domain}.{node.op_type}" for node in _nodes(proto.graph) if node.domain not in STANDARD_DOMAINS}
+    own = RUNTIME_DOMAINS if options.is_for_one_machine else frozenset[str]()
+    allowed = {*STANDARD_DOMAINS, *own}
+    foreign = {f"{node.domain}.{node.op_type}" for node in _nodes(proto.graph) if node.domain not in allowed}
     if foreign:
         yield f"operators outside the standard are left: {sorted(foreign)}"
-    opsets = {item.domain: item.version for item in proto.opset_import}
+    if options.is_for_one_machine is not any(entry.key == MACHINE_KEY for entry in proto.metadata_props):
+        yield f"the metadata '{MACHINE_KEY}' is {'missing' if options.is_for_one_machine else 'there'}"
+    opsets = {item.domain: item.version for item in proto.opset_import if item.domain not in own}
     if opsets != {"": options.opset}:
         yield f"operator sets are {opsets}, expected only {options.opset} of the standard"
     for value in (*proto.graph.input, *proto.graph.output):

@@ -11,7 +11,7 @@ from tests.conformance.proof import Attempt, Proof
 
 COLUMNS = (
     "network", "what it is", "input", "CondConv", "MixConv", "forms at batch 1", "forms at any batch",
-    "error at batch 1", "error at any batch", "PyTorch float32", "limit",
+    "error at batch 1", "error at any batch", "PyTorch float32", "limit", "TFLite error", "TFLite limit",
 )  # fmt: skip
 SOURCES = {
     "zoo": "Networks of the zoo",
@@ -49,6 +49,7 @@ def row(proof: Proof) -> Row:
         _shown(second),
         f"{max(own):.1e}",
         f"{max(limits):.1e}",
+        *_tflite(proof),
     )
     return Row(case=case, cells=cells, refusals=tuple(_refusals(proof)), more=tuple(_more(proof)))
 
@@ -65,6 +66,8 @@ def page(rows: Sequence[Row], *, command: str, date: str, versions: Iterable[str
         f"Measured with `{command}` on {date}; {', '.join(versions)}; {machine}.",
         "Errors are the largest difference of an output from PyTorch in float64 over the largest output of that image, "
         "in the stage and batch that came nearest to its limit; beside them PyTorch's own float32 error and the limit. "
+        "The TFLite figures are the same of the files for one image, for three, and with every expert's kernel stored, "
+        "through the delegate and through the builtin kernels, whichever came nearest to its limit. "
         "Weights are random, settled so that norms and routing behave as in a trained network. What is refused is "
         "listed below with its reason.",
     ]
@@ -102,6 +105,17 @@ def _errors(attempt: Attempt) -> _Errors | None:
 def _shown(attempt: Attempt) -> str:
     found = _errors(attempt)
     return "refused" if found is None else f"{found.measured:.1e}"
+
+
+def _tflite(proof: Proof) -> tuple[str, str]:
+    """Error and limit of the TFLite file, and the way of running it, that came nearest to its limit."""
+    reports = [item.report for file in proof.tflite if file.verification for item in file.verification.stages]
+    worst = [report.worst_output for report in reports]
+    found = [output.worst for output in worst if output is not None and output.worst is not None]
+    if not found:
+        return "refused" if proof.tflite else "", ""
+    nearest = max(found, key=lambda item: item.relative / item.limit_relative)
+    return f"{nearest.relative:.1e}", f"{nearest.limit_relative:.1e}"
 
 
 def _count(layers: int) -> str:

@@ -52,6 +52,7 @@ def test_every_form_is_forced_at_every_batch_it_serves() -> None:
         ("condconv", "matmul", 3),
         ("condconv", "experts", 1),
         ("condconv", "experts", None),
+        ("condconv", "blocked", 1),
         ("mixconv", "parallel", 1),
         ("mixconv", "parallel", None),
         ("mixconv", "hoisted", 1),

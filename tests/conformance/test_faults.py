@@ -144,6 +144,19 @@ def test_functions_foreign_operators_and_other_opsets_are_faults(proof: Proof) -
     ]
 
 
+def test_a_file_for_one_machine_has_to_say_so_and_no_other_may(proof: Proof) -> None:
+    file = onnx.ModelProto.FromString(final(proof.one_image).SerializeToString())
+    blocked = ExportOptions(condconv="blocked")
+    assert list(file_faults(file, blocked)) == ["the metadata 'condmix_machine' is missing"]
+    file.metadata_props.add(key="condmix_machine", value="{}")
+    assert list(file_faults(file, ONE_IMAGE)) == ["the metadata 'condmix_machine' is there"]
+    file.graph.node.add(op_type="Conv", domain="com.microsoft.nchwc")
+    file.opset_import.add(domain="com.microsoft.nchwc", version=1)
+    assert list(file_faults(file, blocked)) == []
+    file.graph.node.add(op_type="Odd", domain="elsewhere")
+    assert list(file_faults(file, blocked)) == ["operators outside the standard are left: ['elsewhere.Odd']"]
+
+
 def test_an_operator_inside_a_branch_is_found() -> None:
     inner = onnx.helper.make_graph([onnx.helper.make_node("Odd", ["x"], ["y"], domain="elsewhere")], "inner", [], [])
     choice = onnx.helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)

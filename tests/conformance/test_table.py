@@ -36,6 +36,7 @@ def test_a_row_has_layers_forms_errors_and_refusals_with_their_reasons(proof_of_
     assert 0 < float(facts["error at batch 1"]) < float(facts["limit"]) <= 1e-4
     assert 0 < float(facts["PyTorch float32"]) < 1e-4
     assert facts["error at any batch"] == "refused"
+    assert 0 < float(facts["TFLite error"]) < float(facts["TFLite limit"]) <= 1e-4
     assert found.more == ()
     layer, dynamic, three = found.refusals
     assert layer[:2] == ("`omni_attention`", "CondConv `blocks.0.0`")
@@ -55,6 +56,14 @@ def test_builds_beyond_the_first_two_are_listed_with_their_errors() -> None:
     assert "Measured with `the command` on the day; torch 0; a machine." in text
     assert f"1 networks in {len(case.exports)} builds" in text
     assert [line for line in text.splitlines() if line.startswith("| `chunk_split` | `--batch 1 --mixconv hoisted`")]
+
+
+def test_without_tflite_files_the_columns_say_so(proof_of_omni: Proof) -> None:
+    refused = tuple(replace(file, build=None, verification=None, refusal="no") for file in proof_of_omni.tflite)
+    found = [
+        dict(zip(COLUMNS, row(replace(proof_of_omni, tflite=files)).cells, strict=True)) for files in (refused, ())
+    ]
+    assert [(facts["TFLite error"], facts["TFLite limit"]) for facts in found] == [("refused", ""), ("", "")]
 
 
 def test_nothing_is_written_when_a_case_has_a_fault(

@@ -139,7 +139,7 @@ def tflite_verified(tflite_built: TfliteBuild, evidence: Evidence) -> Verificati
 @pytest.fixture
 def graph_given(captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports of `weights` start from its graph; images are chosen and all that follows is done for each."""
-    monkeypatch.setattr(pipeline, "capture", lambda *_arguments: captured)
+    monkeypatch.setattr("condmix.exporters.capture.capture", lambda *_arguments: captured)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
         (
             ["exprot"],
             "'exprot' is not a command: did you mean 'export'? valid: audit, bench, bundle, compare, diff, doctor, "
-            "export, inspect, report, train, verify, zoo",
+            "eval, export, inspect, report, train, verify, zoo",
         ),
         (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
         (["export", "a.pt", "--opste", "18"], "--opset"),
@@ -158,7 +158,6 @@ def test_an_interruption_is_code_130_and_leaves_nothing(
 def test_an_interruption_that_a_library_swallows_is_one_too(
     condmix: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from condmix.deploy import pipeline
     from condmix.exporters.errors import CaptureError
 
     def swallow(*_arguments: object) -> None:
@@ -168,7 +167,7 @@ def test_an_interruption_that_a_library_swallows_is_one_too(
             message = "something else"
             raise CaptureError(message) from None
 
-    monkeypatch.setattr(pipeline, "capture", swallow)
+    monkeypatch.setattr("condmix.exporters.capture.capture", swallow)
     assert condmix("export", weights, "-o", tmp_path).code == 130
     assert condmix("export", tmp_path / "absent.pt").code == 3
 

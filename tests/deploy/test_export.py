@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from condmix.deploy import atomic, pipeline, verified_file
+from condmix.deploy import atomic, verified_file
 from condmix.deploy.commands.export import DEFAULT_TOLERANCES
 from condmix.exporters.verify.records import Verification
 from condmix.runtime.tolerance import Tolerance
@@ -197,7 +197,7 @@ def test_an_unforeseen_failure_is_code_1(
     def fail(*_arguments: object) -> None:
         np.zeros(1).reshape(7)
 
-    monkeypatch.setattr(pipeline, "capture", fail)
+    monkeypatch.setattr("condmix.exporters.capture.capture", fail)
     ran = condmix("export", weights, "-o", tmp_path)
     assert ran.code == 1
     assert "condmix: unexpected: ValueError: cannot reshape array" in ran.err

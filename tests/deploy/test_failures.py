@@ -49,7 +49,7 @@ def test_with_json_it_is_an_object_on_stdout_too(capsys: pytest.CaptureFixture[s
         "schema_version": 1,
         "kind": "condmix-failure",
         "exit_code": 3,
-        "error": {"type": "CaptureError", "message": "no graph"},
+        "error": {"type": "CaptureError", "message": "no graph", "codes": ["CAPTURE"]},
     }
 
 

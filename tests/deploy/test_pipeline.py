@@ -152,7 +152,7 @@ def test_given_images_are_the_ones_verified_on(
     plan: MakePlan, built: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "build_from", lambda *_arguments: built)
-    monkeypatch.setattr(pipeline, "capture", lambda *_arguments: None)
+    monkeypatch.setattr("condmix.exporters.capture.capture", lambda *_arguments: None)
     folder = tmp_path / "in"
     folder.mkdir()
     images = np.random.default_rng(0).standard_normal((3, 1, 32, 32)).astype(np.float32)

@@ -57,3 +57,21 @@ def test_int8_experts_in_both_formats_have_their_room_in_both() -> None:
 def test_an_impossible_one_is_refused() -> None:
     with pytest.raises(InvalidSettingError):
         tolerances_for(FormatChoices(onnx=None, tflite=HALF), float("nan"))
+
+
+def test_files_with_int8_banks_are_held_to_no_tolerance_unless_one_is_asked_for() -> None:
+    both = FormatChoices(onnx=ExportOptions(experts="int8"), tflite=INT8)
+    found = tolerances_for(both, None)
+    assert found.by_agreement == {"onnx", "tflite"}
+    assert (found.of_file("onnx"), found.of_file("tflite")) == (None, None)
+    asked = tolerances_for(both, 1e-1)
+    assert asked.by_agreement == set()
+    assert asked.of_file("onnx") == asked.onnx
+    assert asked.of_file("tflite") == asked.tflite
+
+
+def test_a_file_for_one_machine_and_float16_keep_their_tolerance() -> None:
+    """The first holds its banks in an order of its own, so that nobody can compare their numbers."""
+    found = tolerances_for(FormatChoices(onnx=ExportOptions(experts="int8", condconv="blocked"), tflite=HALF), None)
+    assert found.by_agreement == set()
+    assert found.of_file("tflite") == found.tflite

@@ -13,7 +13,7 @@ from condmix.exporters.batch.generalise import generalise
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
 from condmix.exporters.named.functions import attach_functions
-from condmix.exporters.records import LayerRecord, RewriteStep
+from condmix.exporters.records import LayerForm, LayerRecord, RewriteStep
 from condmix.exporters.rewrite.driver import run_rules
 from condmix.exporters.rewrite.rule import Rule
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
@@ -52,6 +52,13 @@ def lowered(model: ir.Model, size: int | None, *, condconv: str = "auto", mixcon
     (record,) = lower(model, with_batch(model, size), condconv=condconv, mixconv=mixconv)
     assert [value.name for value in model.graph.outputs] == outputs
     assert all(node.domain == "" for node in model.graph)
+    return record
+
+
+def lower_with(model: ir.Model, size: int | None, forms: Mapping[str, str]) -> LayerRecord:
+    """The same with forms for single layers by name."""
+    named = [LayerForm(layer=layer, form=form) for layer, form in forms.items()]
+    (record,) = lower(model, with_batch(model, size), condconv="auto", mixconv="auto", forms=named)
     return record
 
 

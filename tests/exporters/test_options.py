@@ -8,6 +8,7 @@ import pytest
 
 from condmix.exporters.errors import OptionsError
 from condmix.exporters.options import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, STAGES, ExportOptions
+from condmix.exporters.records import LayerForm
 
 
 def fault(**choices: object) -> str:
@@ -25,7 +26,17 @@ def test_the_defaults_are_one_image_by_rule() -> None:
         "mixconv": "auto",
         "experts": "float32",
         "stage": "final",
+        "forms": (),
     }
+
+
+def test_forms_for_layers_contradict_forms_for_all() -> None:
+    forms = (LayerForm(layer="a", form="kernel"),)
+    assert ExportOptions(forms=forms, batch=4).forms == forms
+    assert fault(forms=forms, condconv="matmul", stage="named") == (
+        "forms for single layers contradict --condconv matmul: leave one of them out; "
+        "forms for single layers contradict --stage named: leave one of them out"
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 1024, None])
@@ -44,7 +55,7 @@ def test_the_ends_of_the_ranges_belong_to_them(batch: int | None, opset: int) ->
         ({"opset": 25}, "opset is 25: expected 17 to 24"),
         (
             {"condconv": "fast"},
-            "condconv is 'fast': expected one of auto, kernel, grouped, matmul, experts",
+            "condconv is 'fast': expected one of auto, kernel, grouped, matmul, experts, blocked",
         ),
         ({"mixconv": "fast"}, "mixconv is 'fast': expected one of auto, parallel, hoisted, merged"),
         ({"stage": "done"}, "stage is 'done': expected one of captured, named, rewritten, final"),
@@ -55,6 +66,19 @@ def test_the_ends_of_the_ranges_belong_to_them(batch: int | None, opset: int) ->
         (
             {"batch": None, "condconv": "grouped"},
             "--condconv grouped contradicts --batch dynamic: use matmul, experts or auto",
+        ),
+        (
+            {"batch": None, "condconv": "blocked"},
+            "--condconv blocked lays out a file for one image: it contradicts --batch dynamic",
+        ),
+        (
+            {"batch": 2, "condconv": "blocked", "experts": "int8"},
+            "--experts int8 has a form of its own for one image: it contradicts --batch 2; "
+            "--condconv blocked lays out a file for one image: it contradicts --batch 2",
+        ),
+        (
+            {"stage": "named", "condconv": "blocked"},
+            "--condconv blocked is about the finished file: it contradicts --stage named",
         ),
         (
             {"batch": 4, "condconv": "kernel"},
@@ -81,7 +105,7 @@ def test_each_fault_names_the_field_and_what_is_possible(choices: dict[str, obje
 def test_all_faults_are_told_at_once() -> None:
     assert fault(batch=-1, opset=3, condconv="a", mixconv="b", stage="c") == (
         "batch is -1: expected 1 to 1024; opset 3 is too old: expected 17 to 24; "
-        "condconv is 'a': expected one of auto, kernel, grouped, matmul, experts; "
+        "condconv is 'a': expected one of auto, kernel, grouped, matmul, experts, blocked; "
         "mixconv is 'b': expected one of auto, parallel, hoisted, merged; "
         "stage is 'c': expected one of captured, named, rewritten, final"
     )

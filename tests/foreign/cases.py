@@ -9,6 +9,7 @@ from tests.foreign.chunk_split import CHUNK_SPLIT
 from tests.foreign.dilated_branches import DILATED_BRANCHES
 from tests.foreign.every_input_mix import EVERY_INPUT_MIX
 from tests.foreign.expert_bias import EXPERT_BIAS
+from tests.foreign.expert_sums import EXPERT_SUMS
 from tests.foreign.film import FILM
 from tests.foreign.five_axis_bank import FIVE_AXIS_BANK
 from tests.foreign.flat_bank import FLAT_BANK, FLAT_BANK_SAME
@@ -51,6 +52,7 @@ FOREIGN_CASES: tuple[ForeignCase, ...] = (
     *WEIGHTED_SUMS,
     *MIXED_CLASSIFIERS,
     EXPERT_BIAS,
+    *EXPERT_SUMS,
     SHARED_KERNEL,
     POINTWISE_BMM,
     POINTWISE_MATMUL,

@@ -21,7 +21,7 @@ from condmix.models.errors import (
     SettingsError,
     UnknownArchitectureError,
 )
-from condmix.models.network import LoadedNetwork
+from condmix.models.network import TorchNetwork
 from condmix.models.preprocessing import Preprocessing
 from tests.models.checkpoints import save, trained
 
@@ -53,7 +53,7 @@ def test_what_is_saved_comes_back_whole(tmp_path):
     assert not any(part.training for part in network.module.modules())
     assert not any(parameter.requires_grad for parameter in network.module.parameters())
     assert {parameter.dtype for parameter in network.module.parameters()} == {torch.float32}
-    assert network == LoadedNetwork(
+    assert network == TorchNetwork(
         module=network.module,
         architecture="condconv_digits",
         settings={"width": 1.5},

@@ -71,10 +71,10 @@ def prove(plan: NetworkPlan) -> Outcome:
 
 
 def recognition_faults(plan: NetworkPlan, records: tuple[LayerRecord, ...]) -> Iterator[str]:
-    """Fewer layers recognised than planned; a sum of experts' outputs is allowed to stay what it is."""
+    """Fewer layers recognised than planned."""
     layers = list(_flat(plan.layers))
     for kind, planned in (
-        ("CondConv", sum(isinstance(layer, CondConv) and layer.style != "expert_outputs" for layer in layers)),
+        ("CondConv", sum(isinstance(layer, CondConv) for layer in layers)),
     ):
         found = sum(record.recognised and record.kind.value == kind for record in records)
         if found < planned:

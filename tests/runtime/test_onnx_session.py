@@ -1,5 +1,8 @@
+import contextlib
 import importlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from condmix.runtime.errors import (
     SessionFailedError,
     SignatureMismatchError,
 )
-from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
+from condmix.runtime.onnx_session import TELEMETRY_VARIABLE, OnnxRuntimeBackend, Optimization, telemetry_off
 
 BACKEND = OnnxRuntimeBackend()
 
@@ -216,3 +219,30 @@ def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(EngineMissingError) as caught:
         BACKEND.open(linear_bytes, threads=1)
     assert caught.value.install_line == 'pip install "condmix[onnxruntime]"'
+
+
+def test_a_session_leaves_no_file_in_the_users_home(tmp_path: Path):
+    program = (
+        "from condmix.runtime.onnx_session import OnnxRuntimeBackend as B\n"
+        "from condmix.runtime.probe import ONNX_MODEL, probe\n"
+        "assert probe(B(), ONNX_MODEL) is None\n"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != TELEMETRY_VARIABLE and "XDG" not in name}
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run([sys.executable, "-c", program], env={**kept, "HOME": str(home)}, cwd=tmp_path, check=True)
+    assert list(home.rglob("*")) == []
+
+
+def test_telemetry_is_off_for_the_import_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(TELEMETRY_VARIABLE, raising=False)
+    with telemetry_off():
+        assert TELEMETRY_VARIABLE not in os.environ, "it is imported already: there is nothing to prevent"
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    with contextlib.suppress(ImportError), telemetry_off():
+        assert os.environ[TELEMETRY_VARIABLE] == "1"
+        raise ImportError
+    assert TELEMETRY_VARIABLE not in os.environ
+    monkeypatch.setenv(TELEMETRY_VARIABLE, "0")
+    with telemetry_off():
+        assert os.environ[TELEMETRY_VARIABLE] == "0", "the user has decided"

@@ -20,6 +20,8 @@ from condmix.exporters.quantize.parameters import Affine
 from condmix.exporters.quantize.ranges import Ranges
 
 STYLE_KEY = "condmix_int8"
+SHORT_NAMES = {"QuantizeLinear": "q", "DequantizeLinear": "dq"}
+"""Most nodes are one of these, and tell nothing that their values do not."""
 
 
 def build_int8(
@@ -80,6 +82,9 @@ def _finished(
     proto = finish(model, options.opset, {**metadata, **own, "condmix_stage": "int8"})
     # Runtimes infer the types of inner values; written down they are a tenth of a small file.
     del proto.graph.value_info[:]
+    for place, node in enumerate(proto.graph.node):
+        if node.op_type in SHORT_NAMES:
+            node.name = f"{SHORT_NAMES[node.op_type]}{place}"
     return proto
 
 

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from condmix.exporters.graph.builder import Attributes
 from condmix.exporters.graph.facts import MODULE_KEY
+from condmix.exporters.quantize.onnx.packing import packed
 from condmix.exporters.quantize.parameters import Affine
 
 
@@ -105,17 +106,40 @@ class GraphWriter:
         scale, zero_point = self._scale(affine, value.name or "")
         return self.node("DequantizeLinear", [value, scale, zero_point], output)
 
-    def dequantize_channels(self, value: ir.Value, scale: np.ndarray, axis: int, output: ir.Value) -> ir.Value:
-        """The same of a constant or kernel with a scale for each slice along `axis` and zero point 0."""
-        assert value.dtype is not None
-        zero_point = np.zeros(len(scale), value.dtype.numpy())
-        inputs = [value, self.shared(scale, f"{value.name}/scale"), self.shared(zero_point, f"{value.name}/zero")]
+    def dequantize_channels(
+        self, value: ir.Value, scale: ir.Value, axis: int, output: ir.Value, *, with_zeros: bool = False
+    ) -> ir.Value:
+        """The same of a constant or kernel with a scale for each slice along `axis`.
+
+        Zero points are zeros, and left out where the runtime's fused operator does not ask for them.
+        """
+        inputs = [value, scale]
+        if with_zeros:
+            assert value.dtype is not None
+            assert scale.shape is not None
+            inputs.append(self.shared(np.zeros(scale.shape.numpy(), value.dtype.numpy()), f"{output.name}/z"))
         return self.node("DequantizeLinear", inputs, output, attributes={"axis": axis})
+
+    def packed_constant(self, array: np.ndarray, name: str) -> ir.Value:
+        """An initializer, or what a runtime makes of several when it loads the file: without zeros around weights."""
+        pieces = packed(array)
+        parts: list[ir.Value] = []
+        for index, piece in enumerate(pieces):
+            stem = name if len(pieces) == 1 else f"{name}{index}"
+            part = self.constant(piece.array, f"{stem}/box" if any(piece.pads) else stem)
+            if any(piece.pads):
+                amounts = self.shared(np.asarray(piece.pads, np.int64), f"{stem}/pads")
+                part = self.node("Pad", [part, amounts], self.value(stem, ir.DataType.from_numpy(array.dtype)))
+            parts.append(part)
+        if len(parts) == 1:
+            return parts[0]
+        output = self.value(name, ir.DataType.from_numpy(array.dtype))
+        return self.node("Concat", parts, output, attributes={"axis": 0})
 
     def _scale(self, affine: Affine, stem: str) -> tuple[ir.Value, ir.Value]:
         return (
-            self.shared(np.asarray(affine.scale, np.float32), f"{stem}/scale"),
-            self.shared(np.asarray(affine.zero_point, integer_type(affine).numpy()), f"{stem}/zero"),
+            self.shared(np.asarray(affine.scale, np.float32), f"{stem}/s"),
+            self.shared(np.asarray(affine.zero_point, integer_type(affine).numpy()), f"{stem}/z"),
         )
 
 

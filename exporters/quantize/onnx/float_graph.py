@@ -14,19 +14,19 @@ from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.facts import MODULE_KEY, constant, is_op, module_path, static_shape
 from condmix.exporters.graph.splice import Replacement, Splicer
-from condmix.exporters.lower import condconv_kernel
+from condmix.exporters.lower import condconv_experts, condconv_grouped, condconv_kernel, condconv_matmul
 from condmix.exporters.lower.batch_axis import BatchAxis
-from condmix.exporters.named.condconv import is_condconv, read_condconv
+from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
 from condmix.exporters.opset import convert_opset
 from condmix.exporters.quantize.onnx.channel_blocks import fill_channel_blocks
-from condmix.exporters.quantize.onnx.condconv import (
-    FORM_REASONS,
-    ONE_IMAGE,
-    MixedBias,
-    MixedKernel,
-    build_condconv_int8,
-    form_name,
+from condmix.exporters.quantize.onnx.condconv import FORM_REASONS, MixedBias, MixedKernel
+from condmix.exporters.quantize.onnx.condconv_batched import (
+    BATCHED_REASONS,
+    FLOAT,
+    FLOAT_REASON,
+    batched_form,
+    build_for_batch,
 )
 from condmix.exporters.quantize.onnx.dense_groups import ungroup_small_groups
 from condmix.exporters.quantize.onnx.image_channels import fill_image_channels
@@ -59,6 +59,8 @@ class FloatGraph:
     """The result of every Conv and Gemm -> the layer it belongs to, by its output."""
     kernels: tuple[MixedKernel, ...]
     biases: tuple[MixedBias, ...]
+    stays_float: dict[str, str] = field(default_factory=dict)
+    """Results of nodes that are computed in float whatever they are, with the reason."""
     sources: dict[str, str] = field(default_factory=dict)
     """A value that only this graph has -> the one of the rewritten graph whose numbers it holds."""
 
@@ -66,11 +68,10 @@ class FloatGraph:
 def build_float_graph(prepared: Prepared, options: OnnxInt8Options) -> FloatGraph:
     """The prepared graph, which is left as it was, in standard operators.
 
-    Raises NotExportableError: CondConv layers at a batch other than one, or operators that take no batch axis.
+    Raises NotExportableError: operators that take no batch axis.
     """
     model = prepared.model.clone()
     batch = BatchAxis(size=options.batch)
-    refuse_batched_condconv(model.graph, batch)
     layers = source_layers(model.graph)
     generalise(model, batch)
     lowering = _Lowering(model, options, batch, layers)
@@ -86,6 +87,7 @@ def build_float_graph(prepared: Prepared, options: OnnxInt8Options) -> FloatGrap
         owners=lowering.owners,
         kernels=tuple(lowering.kernels),
         biases=tuple(lowering.biases),
+        stays_float=lowering.stays_float,
         sources=lowering.sources,
     )
 
@@ -98,7 +100,7 @@ def refuse_batched_condconv(graph: ir.Graph, batch: BatchAxis) -> None:
     if stuck:
         shown = "any number of images" if batch.is_dynamic else f"{batch.size} images"
         summary = (
-            f"{len(stuck)} CondConv layers have an int8 form for one image a call, not for {shown}; use --batch 1:"
+            f"int8 banks with float arithmetic are for one image a call, not for {shown}; use --batch 1, or --int8:"
         )
         raise NotExportableError(summary, tuple(stuck))
 
@@ -152,6 +154,7 @@ class _Lowering:
         self.kernels: list[MixedKernel] = []
         self.biases: list[MixedBias] = []
         self.sources: dict[str, str] = {}
+        self.stays_float: dict[str, str] = {}
         self._graph = model.graph
         self._options = options
         self._batch = batch
@@ -173,23 +176,37 @@ class _Lowering:
         layer = read_condconv(node)
         record = self._layers[layer.output.name or ""]
         builder = NodeBuilder(layer.path)
-        if layer.path in self._options.float_layers:
-            # One kernel whatever the number of experts: a layer that goes back costs no more than it must.
-            output = condconv_kernel.FORM.build(builder, layer, ONE_IMAGE)
-            self.splicer.apply(Replacement(removed=(node,), results=((layer.output, output),), builder=builder))
-            product = next(item for item in builder.nodes if item.op_type == "Conv").outputs[0]
-            record.form = "kernel"
+        form = batched_form(layer, self._batch)
+        if layer.path in self._options.float_layers or form == FLOAT:
+            self._float_condconv(node, layer, record, builder)
+            return
+        lowered = build_for_batch(builder, layer, self._batch)
+        self.splicer.apply(Replacement(removed=(node,), results=((layer.output, lowered.output),), builder=builder))
+        self.kernels.append(lowered.mixed_kernel(layer))
+        bias = lowered.mixed_bias(layer)
+        if bias is not None:
+            self.biases.append(bias)
+        record.form, record.form_why = form, {**FORM_REASONS, **BATCHED_REASONS}[form]
+        self.owners[lowered.product.name or ""] = record.output_name
+
+    def _float_condconv(self, node: ir.Node, layer: CondConvLayer, record: SourceLayer, builder: NodeBuilder) -> None:
+        """A layer that goes back, with one kernel an image: it costs no more than it must."""
+        if self._batch.is_one:
+            form = condconv_kernel.FORM
         else:
-            lowered = build_condconv_int8(builder, layer)
-            self.splicer.apply(Replacement(removed=(node,), results=((layer.output, lowered.output),), builder=builder))
-            self.kernels.append(lowered.mixed_kernel(layer))
-            bias = lowered.mixed_bias(layer)
-            if bias is not None:
-                self.biases.append(bias)
-            product = lowered.product
-            record.form = form_name(layer)
-            record.form_why = FORM_REASONS[record.form]
-        self.owners[product.name or ""] = record.output_name
+            dense = condconv_matmul.FORM
+            fixed = condconv_experts.FORM if self._batch.is_dynamic else condconv_grouped.FORM
+            form = dense if dense.refuse(layer, self._batch) is None else fixed
+        output = form.build(builder, layer, self._batch)
+        self.splicer.apply(Replacement(removed=(node,), results=((layer.output, output),), builder=builder))
+        asked = layer.path in self._options.float_layers
+        for item in builder.nodes:
+            name = item.outputs[0].name or ""
+            if not asked:
+                self.stays_float[name] = FLOAT_REASON
+            if is_op(item, "Conv", "MatMul"):
+                self.owners[name] = record.output_name
+        record.form = form.name
 
     def _mixconv(self, node: ir.Node) -> None:
         layer = read_mixconv(node)

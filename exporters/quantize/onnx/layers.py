@@ -18,6 +18,8 @@ from condmix.exporters.quantize.parameters import INT8_SYMMETRIC, UINT7, Affine,
 from condmix.exporters.quantize.ranges import Range, Ranges
 
 FLOAT, INT8 = ir.DataType.FLOAT, ir.DataType.INT8
+MATRIX_AXES = 2
+"""Of the weight of a Gemm, which ONNX Runtime only computes in integers when its zero points are written out."""
 
 
 class Layers:
@@ -40,7 +42,7 @@ class Layers:
         self._routings = routings
         self._ranges = ranges
         self._options = options
-        self._mixed: dict[str, tuple[ir.Value, StoredBank]] = {}
+        self._mixed: dict[str, tuple[ir.Value, ir.Value, StoredBank]] = {}
 
     def operands(self, node: ir.Node) -> list[ir.Value | None]:
         """Input, weight and bias of an integer Conv or Gemm."""
@@ -52,8 +54,8 @@ class Layers:
         input_scale = self._values.affine(x).scale
         rounded = self._values.rounded(x)
         if weight.name in self._mixed:
-            real, bank = self._mixed[weight.name]
-            scale_o = bank.scale_o
+            real, scale, bank = self._mixed[weight.name]
+            scale_o = np.tile(bank.scale_o, self._kernels[weight.name].copies)
             bias_o = None if bias is None else stored_bias(bias.reshape(-1), input_scale, scale_o)
             size = bank.bank_en.nbytes + scale_o.nbytes
         else:
@@ -62,11 +64,14 @@ class Layers:
                 bias = np.broadcast_to(bias.reshape(-1), (array.shape[axis],))
             own = stored_weight(array, axis, bias, input_scale, self._grid(is_depthwise(node)))
             scale_o, bias_o = own.scale_o, own.bias_o
-            real = self._real_weight(own.weight, scale_o, axis, name)
+            scale = self._writer.shared(scale_o, f"{name}/weight/s")
+            stored = self._writer.packed_constant(own.weight, f"{name}/weight/q")
+            output = self._writer.value(f"{name}/weight", FLOAT)
+            real = self._writer.dequantize_channels(stored, scale, axis, output, with_zeros=is_op(node, "Gemm"))
             size = own.weight.nbytes + scale_o.nbytes
         operands: list[ir.Value | None] = [rounded, real]
         if bias_o is not None:
-            operands.append(self._real_bias(bias_o, np.float32(input_scale) * scale_o, name))
+            operands.append(self._real_bias(bias_o, input_scale, scale, name))
             size += bias_o.nbytes
         self.weight_bytes[name] = int(size)
         return operands
@@ -96,8 +101,22 @@ class Layers:
         target = writer.shared(np.asarray(kernel.shape, np.int64), "kernel_shape")
         shaped = writer.node("Reshape", [integers, target], writer.value(f"{path}/kernel/q", INT8), path)
         output = writer.value(kernel.kernel, FLOAT, reserved=True)
-        real = writer.dequantize_channels(shaped, bank.scale_o, kernel.output_axis, output)
-        self._mixed[kernel.kernel] = (real, bank)
+        scale = writer.shared(np.tile(bank.scale_o, kernel.copies), f"{path}/kernel/s")
+        if kernel.is_batched:
+            # The runtime's batched product has one scale for all its kernels; `factor` gives each channel its own.
+            real = writer.dequantize(shaped, step, output)
+        else:
+            as_matrix = len(kernel.shape) == MATRIX_AXES
+            real = writer.dequantize_channels(shaped, scale, kernel.output_axis, output, with_zeros=as_matrix)
+        self._mixed[kernel.kernel] = (real, scale, bank)
+
+    def factor(self, node: ir.Node) -> ir.Value:
+        """What a batched product is multiplied with, channel by channel, to be in real numbers."""
+        weight = node.inputs[1]
+        assert weight is not None
+        bank = self._mixed[weight.name or ""][2]
+        factor_o = (bank.scale_o.astype(np.float64) / bank.kernel_step).astype(np.float32)
+        return self._writer.constant(factor_o, f"{node.outputs[0].name}/factor")
 
     def _gate_affine(self, kernel: MixedKernel) -> Affine:
         if self._ranges.holds(kernel.routing):
@@ -108,15 +127,12 @@ class Layers:
     def _grid(self, depthwise: bool) -> WeightGrid:
         return self._options.weight_grid(depthwise=depthwise)
 
-    def _real_weight(self, integers: np.ndarray, scale_o: np.ndarray, axis: int, name: str) -> ir.Value:
-        stored = self._writer.constant(integers, f"{name}/weight/q")
-        output = self._writer.value(f"{name}/weight", FLOAT)
-        return self._writer.dequantize_channels(stored, scale_o, axis, output)
-
-    def _real_bias(self, bias_o: np.ndarray, scale_o: np.ndarray, name: str) -> ir.Value:
+    def _real_bias(self, bias_o: np.ndarray, input_scale: float, weight_scale: ir.Value, name: str) -> ir.Value:
+        """Its scale is the product of the two: not stored, for a runtime multiplies them once, when it loads."""
         stored = self._writer.constant(bias_o, f"{name}/bias/q")
-        output = self._writer.value(f"{name}/bias", FLOAT)
-        return self._writer.dequantize_channels(stored, scale_o.astype(np.float32), 0, output)
+        source = self._writer.shared(np.asarray(input_scale, np.float32), f"{name}/input/s")
+        scale = self._writer.node("Mul", [source, weight_scale], self._writer.value(f"{name}/bias/s", FLOAT))
+        return self._writer.dequantize_channels(stored, scale, 0, self._writer.value(f"{name}/bias", FLOAT))
 
 
 def _weight(node: ir.Node) -> tuple[np.ndarray, int]:

@@ -22,7 +22,7 @@ class OnnxInt8Options:
     """The choices of one int8 export to ONNX. Raises OptionsError, naming every fault at once."""
 
     batch: int | None = 1
-    """Images a call; None for any number. CondConv in int8 is for one image."""
+    """Images a call; None for any number: depthwise CondConv then stays in float."""
     opset: int = DEFAULT_OPSET
     style: str = "qdq"
     """qdq: QuantizeLinear and DequantizeLinear around float operators, which the runtime fuses. qoperator: the

@@ -35,6 +35,8 @@ class Role(enum.Enum):
     """Integer weights, integer input."""
     ELEMENT = "element"
     MOVE = "move"
+    SUM = "sum"
+    """A bias added to sums that are exact: both are rounded at once."""
     LIMIT = "limit"
     FLOAT = "float"
 
@@ -46,6 +48,7 @@ class Plan:
         graph = floats.model.graph
         self._kernels = {kernel.kernel for kernel in floats.kernels}
         self._float_layers = float_layers
+        self._stays_float = floats.stays_float
         self._integer_ends = integer_ends
         values = {value.name or "": value for value in graph.inputs}
         values.update({output.name or "": output for node in graph for output in node.outputs})
@@ -88,6 +91,8 @@ class Plan:
         """The reason why a Conv or Gemm is not in integers."""
         if module_path(node) in self._float_layers:
             return "asked to stay in float"
+        if node.outputs[0].name in self._stays_float:
+            return self._stays_float[node.outputs[0].name or ""]
         if node in self.routing:
             return "the routing decides on the kernel and has few weights: in float it drifts least"
         return "its weights are computed, or it scales its product"
@@ -97,15 +102,22 @@ class Plan:
         self.roles[node] = role
         if role is Role.FLOAT:
             return
-        if role is Role.PRODUCT and node.op_type == "Gemm" and not self._read_by_integers(node.outputs[0]):
-            return  # the runtime's Gemm gives its sums in float: nothing is rounded where nobody needs it
+        sums = node.op_type in ("Gemm", "MatMul") or role is Role.SUM
+        if sums and not self._read_by_integers(node.outputs[0]):
+            return  # the runtime's products give their sums in float: nothing is rounded where nobody needs it
+        if node.op_type == "MatMul" and self._adds_bias(only_consumer(node.outputs[0])):
+            return  # it is rounded with its bias
         self.held.update(node.outputs)
 
     def _role(self, node: ir.Node) -> Role:
         if node in self.routing or node in self.mixing or module_path(node) in self._float_layers:
             return Role.FLOAT
+        if node.outputs[0].name in self._stays_float:
+            return Role.FLOAT
         if self._is_product(node):
             return Role.PRODUCT
+        if self._adds_bias(node):
+            return Role.SUM
         data = [value for value in node.inputs if value is not None and constant(value) is None]
         if not any(value in self.held for value in data):
             return Role.FLOAT
@@ -117,7 +129,16 @@ class Plan:
             return Role.MOVE
         return Role.FLOAT
 
+    def _adds_bias(self, node: ir.Node | None) -> bool:
+        """Whether the node adds a constant to the product of a kernel an image."""
+        if node is None or not is_op(node, "Add") or constant(node.inputs[1]) is None:
+            return False
+        product = None if node.inputs[0] is None else node.inputs[0].producer()
+        return product is not None and is_op(product, "MatMul") and self._is_product(product)
+
     def _is_product(self, node: ir.Node) -> bool:
+        if is_op(node, "MatMul"):
+            return node.inputs[1] is not None and node.inputs[1].name in self._kernels
         if not is_op(node, "Conv", "Gemm"):
             return False
         weight = node.inputs[1]
@@ -148,6 +169,8 @@ class Plan:
         if self.roles[node] is not Role.FLOAT or not is_op(node, *MOVES) or not _moves_only(node):
             return
         if node in self.routing or node in self.mixing or module_path(node) in self._float_layers:
+            return
+        if node.outputs[0].name in self._stays_float:
             return
         integers = (Role.PRODUCT, Role.ELEMENT, Role.MOVE)
         uses = [use for output in node.outputs for use in output.uses()]

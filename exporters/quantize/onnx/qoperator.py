@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
-from condmix.exporters.graph.facts import MODULE_KEY, is_op, module_path, only_consumer
+from condmix.exporters.graph.facts import MODULE_KEY, is_op, module_path, only_consumer, static_shape
 from condmix.exporters.graph.splice import remove_unused
 
 DOMAIN = "com.microsoft"
@@ -48,6 +49,7 @@ def fuse(model: ir.Model) -> int:
             continue
         operator, old = fused
         operator.metadata_props[MODULE_KEY] = module_path(node)
+        _register_zeros(graph, operator)
         graph.insert_before(old.producer() or node, operator)
         new = operator.outputs[0]
         new.name, new.type, new.shape = old.name, old.type, old.shape
@@ -62,6 +64,18 @@ def fuse(model: ir.Model) -> int:
     return count
 
 
+def _register_zeros(graph: ir.Graph, operator: ir.Node) -> None:
+    """Zero points that were left out are stored once for each type."""
+    for place, value in enumerate(operator.inputs):
+        if value is None or value.const_value is None or value.is_initializer():
+            continue
+        known = graph.initializers.get(value.name or "")
+        if known is None:
+            graph.register_initializer(value)
+        else:
+            operator.replace_input_with(place, known)
+
+
 Fused = tuple[ir.Node, ir.Value]
 """The integer operator, and the value that its result replaces."""
 
@@ -71,11 +85,23 @@ def _before(value: ir.Value | None) -> Integers | None:
     node = None if value is None else value.producer()
     if node is None or not is_op(node, "DequantizeLinear"):
         return None
-    integers, scale, zero_point = node.inputs
+    integers, scale = node.inputs[:2]
     assert integers is not None
     assert scale is not None
-    assert zero_point is not None
+    zero_point = node.inputs[2] if len(node.inputs) > 2 else None
+    if zero_point is None:
+        zero_point = _zero(integers, scale)
     return Integers(value=integers, scale=scale, zero_point=zero_point)
+
+
+def _zero(integers: ir.Value, scale: ir.Value) -> ir.Value:
+    """The zero point that DequantizeLinear may leave out; the integer operators want one for each scale."""
+    assert integers.dtype is not None
+    zero = np.zeros(static_shape(scale), integers.dtype.numpy())
+    name = f"zero/{integers.dtype.name.lower()}_{zero.size}"
+    return ir.Value(
+        name=name, shape=ir.Shape(zero.shape), type=ir.TensorType(integers.dtype), const_value=ir.tensor(zero)
+    )
 
 
 def _after(value: ir.Value) -> Integers | None:
@@ -107,8 +133,10 @@ def _conv(node: ir.Node) -> Fused | None:
 
 
 def _bias(node: ir.Node) -> list[ir.Value | None]:
-    bias = _before(node.inputs[2]) if len(node.inputs) > 2 else None
-    return [] if bias is None else [bias.value]
+    """The integers of a bias: their scale is the product of the other two."""
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    producer = None if bias is None else bias.producer()
+    return [producer.inputs[0]] if producer is not None and is_op(producer, "DequantizeLinear") else []
 
 
 def _gemm(node: ir.Node) -> Fused | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx_ir as ir
 
-from condmix.exporters.graph.facts import constant, is_op
+from condmix.exporters.graph.facts import constant, is_op, module_path
 from condmix.exporters.graph.splice import remove_unused
 from condmix.exporters.quantize.onnx.emit import GraphWriter, integer_type
 from condmix.exporters.quantize.onnx.float_graph import FloatGraph
@@ -134,12 +134,30 @@ class _Rounding:
             self._float(node)
         elif role is Role.MOVE:
             self._move(node)
+        elif role is Role.PRODUCT and is_op(node, "MatMul"):
+            self._batched_product(node)
         elif role is Role.PRODUCT:
             self._finish(node, self._layers.operands(node))
+        elif role is Role.SUM:
+            self._finish(node, self._real(node.inputs))
         elif role is Role.LIMIT:
             self._limit(node)
         else:
             self._finish(node, [None if value is None else self._values.rounded(value) for value in node.inputs])
+
+    def _batched_product(self, node: ir.Node) -> None:
+        """A product of integers with a scale for each channel, which the runtime's own has not."""
+        output = node.outputs[0]
+        name = output.name or ""
+        steps = self._writer.value(f"{name}/steps", ir.DataType.FLOAT)
+        self._writer.copy(node, self._layers.operands(node), [steps])
+        held = output in self._plan.held
+        exact = self._writer.value(f"{name}/exact" if held else name, ir.DataType.FLOAT, reserved=not held)
+        self._writer.node("Mul", [steps, self._layers.factor(node)], exact, module_path(node))
+        if held:
+            self._values.set_exact(output, exact)
+        else:
+            self._values.set_real(output, exact)
 
     def _limit(self, node: ir.Node) -> None:
         """Nothing, where rounding has done its work."""

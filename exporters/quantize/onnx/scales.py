@@ -85,7 +85,7 @@ def needed_values(floats: FloatGraph, plan: Plan) -> list[ir.Value]:
     found: dict[ir.Value, None] = dict.fromkeys(value for value in floats.model.graph.inputs if value in plan.held)
     for node in floats.model.graph:
         role = plan.role(node)
-        if role is not Role.FLOAT:
+        if role not in (Role.FLOAT, Role.SUM):
             found.update(dict.fromkeys(moved_values(node)))
         found.update(dict.fromkeys(output for output in node.outputs if output in plan.held))
     return list(found)

@@ -173,4 +173,5 @@ def _in_bank_order(kernel: MixedKernel, experts_eoihw: np.ndarray) -> np.ndarray
     """Rows of the bank, their elements as in the kernel: output channels first, or last."""
     experts, out = experts_eoihw.shape[:2]
     rows = experts_eoihw.reshape(experts, out, -1)
+    # Applied as a matrix, or as one an image: a row for each input.
     return (rows if kernel.output_axis == 0 else rows.transpose(0, 2, 1)).reshape(experts, -1)

@@ -69,5 +69,6 @@ def float_twin(prepared: Prepared, *, batch: int, layout: str, metadata: Mapping
         description=metadata.get("architecture", "") or "condmix",
         layout=layout,
         bank=BANK,
+        element_bytes=1,
         metadata=metadata,
     )

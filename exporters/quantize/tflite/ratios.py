@@ -16,6 +16,7 @@ from condmix.exporters.quantize.parameters import INT8_SYMMETRIC, Affine
 from condmix.exporters.quantize.tflite.plan import Arithmetic, Plan
 from condmix.exporters.quantize.tflite.roles import FILTER, data_inputs, has_stored_filter, moves_only
 from condmix.exporters.quantize.tflite.ties import Ties
+from condmix.exporters.quantize.tflite.weights import whole_filter
 from condmix.exporters.tflite.model import Operation, TfliteModel
 from condmix.exporters.tflite.schema import Operator
 
@@ -55,8 +56,7 @@ def _keep(operation: Operation, ties: Ties[int], fixed: frozenset[int], found: d
     if has_stored_filter(operation):
         weight = operation.inputs[FILTER]
         assert weight is not None
-        assert weight.data is not None
-        stored.append(float(np.abs(weight.data).max(initial=0.0)) / INT8_SYMMETRIC.high)
+        stored.append(_stored_scale(whole_filter(weight)))
     if operation.operator in (Operator.ADD, Operator.SUB):
         for item in inputs:
             _bound(found[item].scale, SUM_RATIOS, item, output, fixed, found)

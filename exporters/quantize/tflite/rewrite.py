@@ -56,6 +56,7 @@ class _Rewriter:
         self._operations: list[Operation] = []
         self._twins = Twins(affines, integer_type, self._operations)
         self._unpacked: dict[int, Tensor] = {}
+        self._zeros: dict[tuple[int, ...], Tensor] = {}
 
     def run(self, integer_ends: bool) -> TfliteModel:
         model = self._model
@@ -149,7 +150,13 @@ class _Rewriter:
         bias_type = TensorType.INT64 if self._type is TensorType.INT16 else TensorType.INT32
         bias = operation.inputs[2] if len(operation.inputs) > 2 else None
         made = integer_filter(weight, bias, operation.operator, affine, bias_type)
-        self._append(operation, (x, made.weight, made.bias))
+        self._append(operation, (x, made.weight, self._bias(made.bias)))
+
+    def _bias(self, bias: Tensor | None) -> Tensor | None:
+        """The bias; for zeros those of another operator, for they are zero in any scale."""
+        if bias is None or bias.data is None or bias.data.any():
+            return bias
+        return self._zeros.setdefault(bias.shape, bias)
 
     def _append(self, operation: Operation, inputs: tuple[Tensor | None, ...]) -> None:
         """The operation on integers."""

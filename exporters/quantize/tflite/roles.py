@@ -28,7 +28,9 @@ FILTER = 1
 """Which input of a convolution or product holds its weights."""
 WEIGHTED = frozenset({Operator.CONV_2D, Operator.DEPTHWISE_CONV_2D, Operator.FULLY_CONNECTED})
 APPLYING = frozenset({Operator.CONV_2D, Operator.DEPTHWISE_CONV_2D, Operator.BATCH_MATMUL})
-ROUTING_OPERATORS = frozenset({Operator.FULLY_CONNECTED, Operator.RESHAPE, Operator.SLICE, *GATES})
+ROUTING_OPERATORS = frozenset(
+    {Operator.FULLY_CONNECTED, Operator.RESHAPE, Operator.SLICE, Operator.PAD, Operator.CONCATENATION, *GATES}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ def find_roles(model: TfliteModel) -> Roles:
             mixing |= {id(source): source for source in sources}
         if operation.operator is Operator.BATCH_MATMUL:
             for_matmul |= {id(source) for source in sources}
-    gates = {id(operation.inputs[0]) for operation in mixing.values()}
+    gates: set[int] = set()
+    for operation in mixing.values():
+        gates |= _moved(operation.inputs[0], producer) if operation.inputs[0] is not None else set()
     biases = {
         id(operation)
         for operation in model.operations
@@ -83,7 +87,7 @@ def _mixes(operation: Operation) -> bool:
 
 
 def _moved(tensor: Tensor, producer: Mapping[int, Operation]) -> set[int]:
-    """A tensor and those that it was moved from."""
+    """A tensor and those that it was moved from, or rescaled from by a stored number a channel."""
     found: set[int] = set()
     waiting = [tensor]
     while waiting:
@@ -92,9 +96,15 @@ def _moved(tensor: Tensor, producer: Mapping[int, Operation]) -> set[int]:
             continue
         found.add(id(item))
         source = producer.get(id(item))
-        if source is not None and source.operator in MOVES:
+        if source is not None and (source.operator in MOVES or _is_rescaling(source)):
             waiting += [own for own in data_inputs(source) if own.data is None]
     return found
+
+
+def _is_rescaling(operation: Operation) -> bool:
+    return operation.operator is Operator.MUL and any(
+        item is not None and item.data is not None for item in operation.inputs
+    )
 
 
 def _routing(mixing: Iterable[Operation], producer: Mapping[int, Operation]) -> set[int]:

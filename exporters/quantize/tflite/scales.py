@@ -166,19 +166,38 @@ def affines(
     result: dict[int, Affine] = dict(held.fixed)
     for group, span in joined.items():
         result[group] = integers.affine(span, is_symmetric=group in held.symmetric)
+    producer = {id(output): operation for operation in model.operations for output in operation.outputs}
     for group, operation in held.mixed.items():
-        result[group] = symmetric(largest_mixed(operation, ranges, value_of_tensor))
+        routing = routing_of(operation, producer, value_of_tensor)
+        result[group] = symmetric(largest_mixed(operation, routing, ranges, value_of_tensor))
     if integers.type is TensorType.INT8:
         result = within_ratios(model, plan, held.ties, frozenset(held.fixed), result)
     return {item: result[held.ties.group(item)] for item in held.tensors}
 
 
-def largest_mixed(operation: Operation, ranges: Ranges, value_of_tensor: Mapping[str, tuple[str, ...]]) -> float:
+def routing_of(
+    mixing: Operation, producer: Mapping[int, Operation], value_of_tensor: Mapping[str, tuple[str, ...]]
+) -> Tensor:
+    """The routing that a mixing operation reads, before it was moved into the rows of its product."""
+    tensor = mixing.inputs[0]
+    while tensor is not None and tensor.name not in value_of_tensor:
+        source = producer.get(id(tensor))
+        if source is None or not moves_only(source):
+            break
+        tensor = source.inputs[0]
+    assert tensor is not None
+    return tensor
+
+
+def largest_mixed(
+    mixing: Operation, routing: Tensor, ranges: Ranges, value_of_tensor: Mapping[str, tuple[str, ...]]
+) -> float:
     """The largest magnitude of any element of any kernel that the routing of the calibration set mixes."""
-    routing, bank = operation.inputs[0], operation.inputs[FILTER]
-    assert routing is not None
+    bank = mixing.inputs[FILTER]
     assert bank is not None
     assert bank.data is not None
+    # A column of the product holds several elements of the kernel, each with a weight an expert.
+    bank_ke = bank.data.reshape(-1, routing.shape[1])
     names = value_of_tensor.get(routing.name, ())
     rows = next((ranges.routing[name] for name in names if name in ranges.routing), None)
     if rows is None:
@@ -186,6 +205,6 @@ def largest_mixed(operation: Operation, ranges: Ranges, value_of_tensor: Mapping
         raise CalibrationError(message)
     largest = 0.0
     for first in range(0, len(rows), ROWS_AT_ONCE):
-        mixed = rows[first : first + ROWS_AT_ONCE].astype(np.float32) @ bank.data.T
+        mixed = rows[first : first + ROWS_AT_ONCE].astype(np.float32) @ bank_ke.T
         largest = max(largest, float(np.abs(mixed).max(initial=0.0)))
     return largest

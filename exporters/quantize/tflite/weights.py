@@ -38,11 +38,19 @@ def as_quantization(affine: Affine) -> Quantization:
     return Quantization(scale=affine.scale, zero_point=affine.zero_point)
 
 
+def whole_filter(weight: Tensor) -> np.ndarray:
+    """The kernel that decides on a filter's scales: all of it, where the filter is a part."""
+    numbers = weight.data if weight.whole is None else weight.whole
+    assert numbers is not None
+    return numbers
+
+
 def int8_weight(weight: Tensor, operator: Operator, scales: np.ndarray | None = None) -> Tensor:
     """A stored float32 weight as int8 with a scale for each output channel."""
     assert weight.data is not None
     axis = OUT_AXIS[operator]
-    own = channel_scales(weight.data, axis) if scales is None else scales
+    # On the scales of the whole kernel, for on its grid the numbers were rounded before.
+    own = channel_scales(whole_filter(weight), axis) if scales is None else scales
     shape = [-1 if index == axis else 1 for index in range(weight.data.ndim)]
     return Tensor(
         name=weight.name,
@@ -74,7 +82,7 @@ def integer_filter(
     A channel whose weights are so small that its bias would not fit gets coarser weights.
     """
     assert weight.data is not None
-    scales = channel_scales(weight.data, OUT_AXIS[operator])
+    scales = channel_scales(whole_filter(weight), OUT_AXIS[operator])
     if bias is None:
         return StoredFilter(weight=int8_weight(weight, operator, scales), bias=None)
     assert bias.data is not None

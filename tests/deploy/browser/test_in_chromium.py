@@ -14,21 +14,16 @@ import pytest
 
 from condmix.deploy.browser.address import LOOPBACK, Address, own_address
 from condmix.deploy.browser.errors import BrowserError
-from condmix.deploy.browser.packages import engine_files
 from condmix.deploy.browser.run import run_in_browser
 from condmix.runtime.bench.reference import find_reference, read_reference
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.bench.subject import BenchSubject
 from condmix.runtime.bench.verdict import Judgement
+from tests.deploy.browser.chromium import CHROMIUM, FLAGS, NO_GPU, SOFTWARE_GPU, chromium_and_engines, measured
 
 pytestmark = pytest.mark.device
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# --no-sandbox: within a container Chromium has no sandbox of its own to start.
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions")
-NO_GPU = ("--disable-gpu",)
-SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan")
 SHORT = BenchSettings(
     warmup_runs=2, warmup_seconds=0.0, minimum_runs=100, minimum_seconds=0.0, maximum_seconds=120.0, openings=1
 )
@@ -39,12 +34,7 @@ SHORTEST = BenchSettings(
 
 @pytest.fixture(scope="module")
 def engines() -> dict[str, Path]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    try:
-        return engine_files()
-    except BrowserError as error:
-        pytest.skip(str(error))
+    return chromium_and_engines()
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +57,6 @@ def measure(
     folder: Path, profile: Path, engines: dict[str, Path], flags: Sequence[str], settings: BenchSettings, **choices: Any
 ) -> BenchReport:
     """The report of a Chromium that opens the address; its processes are gone afterwards."""
-    started: list[subprocess.Popen[bytes]] = []
-    log = (profile / "log.txt").open("wb")
-
-    def opened(address: Address) -> None:
-        assert CHROMIUM is not None
-        command = [CHROMIUM, *FLAGS, *flags, f"--user-data-dir={profile / 'profile'}", "--enable-logging=stderr"]
-        started.append(subprocess.Popen([*command, address.url], stdout=log, stderr=log, start_new_session=True))
-
     subjects = [
         BenchSubject(name=name, file=folder / name, engine=engine)
         for name, engine in (("digits.onnx", "onnxruntime"), ("digits.tflite", "litert"))
@@ -82,23 +64,8 @@ def measure(
     found = find_reference(folder / "digits.onnx")
     assert found is not None
     reference = read_reference(found)
-    try:
-        return run_in_browser(
-            subjects,
-            settings,
-            on_address=opened,
-            references={one.name: reference for one in subjects},
-            assets=engines,
-            wait_seconds=60.0,
-            silence_seconds=60.0,
-            **choices,
-        )
-    finally:
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
-        log.close()
+    references = {one.name: reference for one in subjects}
+    return measured(subjects, settings, profile, flags, references=references, assets=engines, **choices)
 
 
 def check(report: BenchReport, names: Sequence[str]) -> None:

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from condmix.deploy.bundle.write import BundlePlan, write_bundle
-from condmix.deploy.errors import OutputError, PlanError
-from condmix.runtime.bench.reference import Limit
+from condmix.deploy.errors import OutputError, PlanError, UnreadableFileError
+from condmix.deploy.sizes import file_size
+from condmix.runtime.bench.reference import Limit, Reference, write_reference
+from condmix.runtime.bundle.errors import DamagedBundleError
 from condmix.runtime.bundle.reader import open_bundle
-from tests.deploy.bundle.conftest import CREATED_TEXT, Export, make_export
+from condmix.runtime.bundle.verify import verify_bundle
+from tests.deploy.bundle.conftest import CREATED_TEXT, IMAGES, Export, make_export
 from tests.deploy.conftest import files_in
+from tests.runtime.test_external_data import WEIGHT as APART
+from tests.runtime.test_external_data import model_of
 
 Changes = dict[str, Mapping[str, object]]
 
@@ -40,6 +45,50 @@ def test_a_bundle_holds_everything_once(export: Export, no_engine: Changes, tmp_
         assert bundle.manifest.artifacts[0].limit == Limit(max_abs_difference=1e-4)
         assert bundle.manifest.artifacts[1].reference == "net_int8.reference.npz"
     assert outcome.size_bytes == (tmp_path / "b.zip").stat().st_size
+
+
+def test_weights_in_other_files_are_members_and_are_found_again(tmp_path: Path) -> None:
+    model = tmp_path / "net.onnx"
+    model.write_bytes(model_of("net.onnx.data"))
+    (tmp_path / "net.onnx.data").write_bytes(APART.tobytes())
+    right = Reference(inputs={"x": IMAGES}, outputs={"y": IMAGES @ APART}, outputs_are="numpy", limits={})
+    write_reference(tmp_path / "net.reference.npz", right)
+    outcome = write_bundle(BundlePlan(paths=(model,), output=tmp_path / "b.zip"))
+    assert outcome.manifest is not None
+    assert [(member.name, member.role) for member in outcome.manifest.members] == [
+        ("MODEL_CARD.md", "card"),
+        ("net.onnx", "artifact"),
+        ("net.onnx.data", "weights"),
+        ("net.reference.npz", "reference"),
+    ]
+    verified = verify_bundle(tmp_path / "b.zip")
+    assert verified.passed
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        size = file_size(len(archive.read("net.onnx")) + APART.nbytes)
+        assert size in archive.read("MODEL_CARD.md").decode()
+        content = {name: archive.read(name) for name in archive.namelist()}
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, data in content.items():
+        (folder / name).write_bytes(data if name != "net.onnx.data" else bytes(len(data)))
+    with pytest.raises(DamagedBundleError, match=r"net.onnx.data.*its SHA-256 is"):
+        verify_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("location", "error", "said"),
+    [
+        ("../out.bin", UnreadableFileError, "it keeps weights in '../out.bin': a path that leads out of its folder"),
+        ("parts/w.bin", PlanError, "its weights lie in parts/w.bin, and a bundle has no folders: put them beside it"),
+    ],
+)
+def test_weights_that_no_bundle_can_hold(tmp_path: Path, location: str, error: type[Exception], said: str) -> None:
+    (tmp_path / "net/parts").mkdir(parents=True)
+    (tmp_path / "net" / location).write_bytes(APART.tobytes())
+    (tmp_path / "net/net.onnx").write_bytes(model_of(location))
+    with pytest.raises(error, match=said):
+        write_bundle(BundlePlan(paths=(tmp_path / "net/net.onnx",), output=tmp_path / "b.zip"))
+    assert not (tmp_path / "b.zip").exists()
 
 
 @pytest.mark.usefixtures("no_engine")

@@ -105,7 +105,7 @@ def test_when_nothing_can_be_built_the_error_is_told(
         raise CaptureError(message)
 
     monkeypatch.setattr(variants, "stock_onnx", fail)
-    monkeypatch.setattr(pipeline, "capture", fail)
+    monkeypatch.setattr("condmix.exporters.capture.capture", fail)
     with pytest.raises(CaptureError, match="cannot be captured"):
         build(request_, network)
 

@@ -14,6 +14,7 @@ if [ -n "$qemu" ]; then
 fi
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
+mount --bind "$root/boot_id" "$root/proc/sys/kernel/random/boot_id"  # another each time it is switched on
 if [ -f "$root/cpuinfo" ]; then mount --bind "$root/cpuinfo" "$root/proc/cpuinfo"; fi
 for device in null zero random urandom; do touch "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
 if [ -n "$PHONE_SPACE" ]; then mount -t tmpfs -o "size=$PHONE_SPACE" tmpfs "$root/data/local/tmp"; fi

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,7 @@ class VirtualPhone:
     bin: Path
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    space: str = ""
 
     def adb(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One call of adb."""
@@ -136,26 +138,42 @@ def start_phone(folder: Path, userland: Path, *, port: int, space: str = "") -> 
     """It is plugged in. port: of the adb server of these tests. space: of /data/local/tmp, such as "30m"."""
     root = folder / "phone" / "root"
     make_phone(userland, root)
-    script = Path(__file__).with_name("adb_phone.sh")
-    log = (folder / "phone.log").open("wb")
-    process = subprocess.Popen(
-        ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL",
-         "bash", str(script), str(root), str(shutil.which(CPU.qemu))],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "QEMU_CPU": CPU.model, "PHONE_SPACE": space},
-    )  # fmt: skip
-    log.close()
     programs = folder / "host"
     programs.mkdir()
-    enter = f"nsenter --preserve-credentials --user --net --target {process.pid}"
-    (programs / "adb").write_text(f'#!/bin/sh\nexec {enter} {real_adb()} "$@"\n')
-    (programs / "adb").chmod(0o755)
     environment = {"ANDROID_ADB_SERVER_PORT": str(port), "PATH": f"{programs}:{os.environ['PATH']}"}
-    phone = VirtualPhone(root, programs, process, environment)
+    adb = real_adb()  # before there is one on the PATH that leads to it
+    phone = VirtualPhone(root, programs, _switched_on(root, programs, adb, space), environment, space)
+    _plugged_in(phone)
+    return phone
+
+
+def restart_phone(phone: VirtualPhone) -> None:
+    """It has lost its power and got it back, with what lay on its disk. It must have ended."""
+    phone.process = _switched_on(phone.root, phone.bin, real_adb(), phone.space)
+    _plugged_in(phone)
+
+
+def _plugged_in(phone: VirtualPhone) -> None:
     try:
         time.sleep(0.5)
         phone.connect()
     except BaseException:
         phone.end()
         raise
-    return phone
+
+
+def _switched_on(root: Path, programs: Path, adb: Path, space: str) -> subprocess.Popen[bytes]:
+    """Its processes; the `adb` of that folder enters its network."""
+    (root / "boot_id").write_text(f"{uuid.uuid4()}\n")
+    script = Path(__file__).with_name("adb_phone.sh")
+    with (root.parent / "log").open("ab") as log:
+        process = subprocess.Popen(
+            ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL",
+             "bash", str(script), str(root), str(shutil.which(CPU.qemu))],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "QEMU_CPU": CPU.model, "PHONE_SPACE": space},
+        )  # fmt: skip
+    enter = f"nsenter --preserve-credentials --user --net --target {process.pid}"
+    (programs / "adb").write_text(f'#!/bin/sh\nexec {enter} {adb} "$@"\n')
+    (programs / "adb").chmod(0o755)
+    return process

@@ -7,9 +7,10 @@ import pytest
 
 from condmix.deploy.devices.adb import AdbDevice
 from condmix.deploy.devices.adb_own_binary import run_own_binary
-from condmix.deploy.devices.adb_tool_output import ToolOutputError, parse_benchmark_model, parse_perf_test
+from condmix.deploy.devices.adb_tool_output import ToolFigures, ToolOutputError, parse_benchmark_model, parse_perf_test
 from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.devices.phone_conditions import PhoneSettings
+from condmix.deploy.devices.tool_result import ToolRun
 from tests.deploy.devices.adb_fake import FakePhone, phone  # noqa: F401 - a fixture
 
 # In the forms that the tools print: of 2021, and of 2025, with the figures of a run each.
@@ -109,9 +110,8 @@ def tool(path: Path, text: str, *, code: int = 0) -> Path:
 def test_benchmark_model_on_a_phone(phone: FakePhone, device: AdbDevice, tmp_path: Path):  # noqa: F811
     phone.command("taskset", 'echo "mask $1" >&2; shift; exec "$@"')
     binary = tool(tmp_path / "android_arm64_benchmark_model", NEW_TFLITE)
-    found = run_own_binary(
-        device, binary, tmp_path / "net.tflite", threads=4, runs=25, arguments=("--use_xnnpack=true",)
-    )
+    run = ToolRun(binary=binary, file=tmp_path / "net.tflite", threads=4, runs=25, arguments=("--use_xnnpack=true",))
+    found = run_own_binary(device, run)
     assert (found.figures.median_ns, found.cores) == (141253e3, (0,))
     assert found.output.startswith("mask 1\n--graph=net.tflite --num_threads=4 --num_runs=25 --warmup_runs=5 --use_xnn")
     assert found.first_line().startswith(
@@ -119,7 +119,7 @@ def test_benchmark_model_on_a_phone(phone: FakePhone, device: AdbDevice, tmp_pat
     )
     assert any("no samples" in one for one in found.lacking)
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert (record["kind"], record["schema_version"], record["phone"]["facts"]["model"]) == (
+    assert (record["kind"], record["schema_version"], record["sections"]["phone"]["facts"]["model"]) == (
         "condmix-tool-latency", 1, "Pixel 7",
     )  # fmt: skip
     assert (phone.control / "cmd").read_text().endswith("enabled false\n")
@@ -130,11 +130,18 @@ def test_perf_test_on_a_phone_without_taskset(phone: FakePhone, device: AdbDevic
     phone.command("command", "exit 1")
     binary = tool(tmp_path / "onnxruntime_perf_test", PERF)
     (tmp_path / "libonnxruntime.so").write_bytes(b"library")
-    found = run_own_binary(
-        device, binary, tmp_path / "net.onnx", threads=2, libraries=(tmp_path / "libonnxruntime.so",)
-    )
+    run = ToolRun(binary=binary, file=tmp_path / "net.onnx", threads=2, libraries=(tmp_path / "libonnxruntime.so",))
+    found = run_own_binary(device, run)
     assert "-e cpu -m times -r 100 -x 2 -I -s net.onnx" in found.command
     assert found.figures.runs == 100
+
+
+def test_a_phone_that_is_emulated_gives_no_figure(phone: FakePhone, device: AdbDevice, tmp_path: Path):  # noqa: F811
+    phone.command("cat", 'case $1 in /proc/sys/kernel/arch) echo aarch64 ;; *) exec /usr/bin/cat "$@" ;; esac')
+    run = ToolRun(binary=tool(tmp_path / "onnxruntime_perf_test", PERF), file=tmp_path / "net.onnx")
+    found = run_own_binary(device, run)
+    assert found.first_line().startswith("EMULATED: onnxruntime_perf_test ran on an emulated CPU, every figure is with")
+    assert (found.figures, found.output) == (ToolFigures(), "")
 
 
 def test_what_goes_wrong_is_named(phone: FakePhone, device: AdbDevice, tmp_path: Path):  # noqa: F811
@@ -142,6 +149,9 @@ def test_what_goes_wrong_is_named(phone: FakePhone, device: AdbDevice, tmp_path:
         tool(tmp_path / "benchmark_model", "ERROR: Op builtin_code out of range: 206\n", code=1),
         tmp_path / "net.tflite",
     )
+    twin = tmp_path / "other" / "benchmark_model"
+    twin.parent.mkdir()
+    twin.write_bytes(b"")
     silent = tool(tmp_path / "benchmark_model_2", "nothing\n")
     for one, file, words in (
         (binary, net, "measure: benchmark_model ended with exit code 1: ERROR: Op builtin_code out of range"),
@@ -149,11 +159,12 @@ def test_what_goes_wrong_is_named(phone: FakePhone, device: AdbDevice, tmp_path:
         (binary, tmp_path / "net.onnx", "benchmark_model does not read 'net.onnx', expected a .tflite file"),
         (tmp_path / "other", net, "'other' is no tool whose output is known, expected benchmark_model or onnx"),
         (binary, tmp_path / "no.tflite", "push: the model '.*no.tflite' is not there"),
+        (binary, twin, "two files have the name 'benchmark_model', and all lie in one folder there. Rename one"),
     ):
         with pytest.raises(DeviceError, match=words):
-            run_own_binary(device, one, file)
+            run_own_binary(device, ToolRun(binary=one, file=file))
     phone.fail("flip")
     with pytest.raises(DeviceError, match=r"benchmark_model arrived with another content than was sent"):
-        run_own_binary(device, binary, net)
+        run_own_binary(device, ToolRun(binary=binary, file=net))
     phone.heal("flip")
     assert [name for name in phone.left() if name != "condmix-lock"] == []

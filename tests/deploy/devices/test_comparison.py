@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from condmix.deploy.devices.comparison import HEADINGS, lines, markdown, rows
-from condmix.deploy.devices.withheld import without_latency
+from condmix.runtime.bench.withheld import without_latency
 from tests.deploy.devices.test_result import changed, outcome, result
 from tests.runtime.bench.reports import AGREEMENT, make_report
 

@@ -40,7 +40,7 @@ def measured(cpu: str, plan: BenchPlan) -> None:
         raise
     finally:
         device.close()
-    assert f"EMULATED {cpu} under qemu" in report.verdict.first_line()
+    assert f"EMULATED: {cpu} under qemu" in report.verdict.first_line()
     assert report.environment_before.emulated
     for record in report.subjects:
         assert record.failure is None

@@ -12,7 +12,6 @@ from condmix.deploy.devices import local
 from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.devices.local import LocalDevice
 from tests.deploy.devices.boards import BRIEF, onnx_plan
-from tests.runtime.bench.reports import ENVIRONMENT, make_report
 
 
 def test_it_knows_itself_and_its_engines_compute():
@@ -39,10 +38,3 @@ def test_stop_ends_it_with_what_it_has(tmp_path: Path):
     report = LocalDevice().run(onnx_plan(tmp_path), settings, say=say, stop=stop)
     assert report.interrupted is not None
     assert report.rounds >= 2
-
-
-def test_an_emulated_machine_has_no_latency_here_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    emulated = replace(make_report(), environment_before=replace(ENVIRONMENT, emulated=True))
-    monkeypatch.setattr(local, "run_bench", lambda *_, **__: emulated)
-    report = LocalDevice().run(onnx_plan(tmp_path), BRIEF)
-    assert "EMULATED aarch64 CPU" in report.verdict.first_line()

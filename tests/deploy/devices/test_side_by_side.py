@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from dataclasses import replace
 
 from condmix.deploy.devices.errors import DeviceError
@@ -72,4 +73,18 @@ def test_ctrl_c_stops_all_and_keeps_what_they_have():
 
     result = measure_side_by_side([("a", ActedDevice("a", press))], PLAN, SETTINGS)
     assert result.outcomes[0].report is not None
+    assert result.exit_code is ExitCode.INTERRUPTED
+
+
+def test_ctrl_c_waits_for_one_that_needs_a_moment_to_end():
+    def press(stop: threading.Event) -> BenchReport:
+        number = threading.main_thread().ident
+        assert number is not None
+        time.sleep(0.1)  # the other thread is in the middle of its waiting
+        signal.pthread_kill(number, signal.SIGINT)
+        assert stop.wait(10)
+        time.sleep(0.3)
+        return replace(make_report(), interrupted="interrupted by Ctrl-C")
+
+    result = measure_side_by_side([("a", ActedDevice("a", press))], PLAN, SETTINGS)
     assert result.exit_code is ExitCode.INTERRUPTED

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 import pytest
 
-from condmix.deploy.measure.flags import NumberList, ShareText
+from condmix.deploy.measure.elsewhere import TFLITE_RUNTIME
+from condmix.deploy.measure.flags import TFLITE_ENGINES, EngineList, NumberList, ShareText
+from condmix.runtime.bench import subject
 
 
 @pytest.mark.parametrize(("typed", "numbers"), [("1", (1,)), ("4, 1", (4, 1)), ((2,), (2,))])
@@ -47,3 +49,15 @@ def test_what_is_no_share_is_refused(typed: str, message: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
         ShareText().convert(typed, None, None)
     assert caught.value.message == message
+
+
+def test_engines_of_tflite_files() -> None:
+    assert TFLITE_ENGINES == (subject.LITERT, subject.TFLITE_RUNTIME) == ("litert", TFLITE_RUNTIME)
+    assert EngineList().convert("tflite-runtime, litert", None, None) == ("tflite-runtime", "litert")
+    for typed, message in (
+        ("litert,onnxruntime", "'onnxruntime' is no engine for .tflite files: expected litert, tflite-runtime"),
+        ("litert,litert", "'litert,litert' names one twice"),
+    ):
+        with pytest.raises(click.BadParameter) as caught:
+            EngineList().convert(typed, None, None)
+        assert caught.value.message == message

@@ -75,11 +75,11 @@ def test_a_gate_is_read(text: str, metric: str, subject: str | None, operator: s
          "out for all"),
         ("verdict(net)!=VALID", "'verdict(net)!=VALID': there is one verdict for the whole report: leave out (net)"),
         ("verdict!=GOOD", "'verdict!=GOOD': 'GOOD' is not a verdict: valid: VALID, NOISY, THROTTLED, TOO_SHORT, "
-         "UNVERIFIED"),
+         "EMULATED, UNVERIFIED"),
         (
             "verdict!=VALIDE",
             "'verdict!=VALIDE': 'VALIDE' is not a verdict: did you mean VALID? valid: VALID, NOISY, THROTTLED, "
-            "TOO_SHORT, UNVERIFIED",
+            "TOO_SHORT, EMULATED, UNVERIFIED",
         ),
     ],
 )  # fmt: skip

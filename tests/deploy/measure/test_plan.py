@@ -10,11 +10,13 @@ import pytest
 
 from condmix.deploy.errors import PlanError, UnreadableFileError
 from condmix.deploy.exit_codes import ExitCode, code_of
+from condmix.deploy.measure import plan as plan_module
 from condmix.deploy.measure.errors import EnginesMissingError
 from condmix.deploy.measure.plan import BenchRequest, make_plan
 from condmix.runtime.bench.reference import Limit, Reference, write_reference
 from tests.runtime.audit.onnx_files import write_float
 from tests.runtime.audit.tflite_models import net
+from tests.runtime.tflite_files import DenseNet
 
 
 @pytest.fixture
@@ -150,3 +152,26 @@ def test_missing_engines_are_named_each_with_its_line(
     assert 'pip install "condmix[onnxruntime]"' in str(caught.value)
     assert 'pip install "condmix[litert]"' in str(caught.value)
     assert code_of(caught.value) is ExitCode.MISSING
+
+
+def test_tflite_runtime_is_another_subject_of_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "dense.tflite"
+    path.write_bytes(DenseNet().to_tflite())
+    site = tmp_path / "site"
+    request = BenchRequest(files=(path,), engines=("litert", "tflite-runtime"), site=site, threads=(1, 2))
+    with pytest.raises(EnginesMissingError, match=r"there is no folder .*Or: condmix doctor --prepare tflite-runtime"):
+        make_plan(request)
+    monkeypatch.setattr(plan_module.TfliteRuntimeBackend, "available", lambda _self: None)
+    plan = make_plan(request)
+    assert plan.names == ("dense@1t", "dense@1t@tflite-runtime", "dense@2t", "dense@2t@tflite-runtime")
+    assert [one.engine for one in plan.subjects] == ["litert", "tflite-runtime"] * 2
+    assert plan.site == site
+    assert plan_module.TFLITE_RUNTIME_NOTE in plan.notes
+    assert "computes int8 files in its own kernels, not in XNNPACK" in plan_module.TFLITE_RUNTIME_NOTE
+    alone = make_plan(BenchRequest(files=(path,), engines=("tflite-runtime",), site=site))
+    assert alone.names == ("dense@tflite-runtime",), "it is never taken for LiteRT"
+    monkeypatch.setattr(plan_module, "find_bench_python", lambda: None)
+    with pytest.raises(EnginesMissingError, match=r"no Python 3\.11 was found"):
+        make_plan(request)
+    plain = make_plan(BenchRequest(files=(path,)))
+    assert (plain.site, plain.names) == (None, ("dense",))

@@ -10,7 +10,8 @@ from condmix.deploy.report.parts import Group
 from condmix.deploy.report.profile_section import MOST_BARS, coverage_words, profile_section
 from condmix.deploy.report.view import ReportView
 from tests.deploy.report.drawing import of_class
-from tests.deploy.report.synthetic import MODULES, full_report, profile
+from tests.deploy.report.synthetic import full_report
+from tests.deploy.report.synthetic_profile import MODULES, profile
 
 
 def _group(changes: dict[str, object]) -> Group:

@@ -79,7 +79,7 @@ def test_a_mixed_convolution_is_named_and_equal(case: CondConvCase, with_base: b
 def test_the_finding_names_its_module_and_its_routing() -> None:
     (finding,) = find_condconv(unnamed(condconv_case()).model("y"))
     assert isinstance(finding, Recognised)
-    assert (finding.path, finding.node.op_type, finding.routing_name) == ("layer", "Conv", "r")
+    assert (finding.path, finding.node.op_type, finding.routing_names) == ("layer", "Conv", ("r",))
 
 
 def test_a_curved_kernel_is_declined_with_the_reason() -> None:

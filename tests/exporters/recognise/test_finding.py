@@ -14,7 +14,7 @@ from condmix.exporters.recognise.finding import Declined, Recognised
 def test_a_mixconv_has_no_routing_value() -> None:
     node = ir.node("Concat", [])
     found = Recognised(path="a", node=node, replacement=Replacement(removed=(node,), results=()))
-    assert found.routing_name is None
+    assert found.routing_names == ()
 
 
 def test_a_finding_cannot_be_changed() -> None:

@@ -79,7 +79,7 @@ def test_branches_without_bias_get_one_of_zeros() -> None:
     model = unnamed(case, split=True, padded=False, bias=False).model("y")
     (finding,) = find_mixconv(model)
     assert isinstance(finding, Recognised)
-    assert finding.routing_name is None
+    assert finding.routing_names == ()
     recognise(model)
     assert_same(plain.expected(np.maximum(case.images_nchw, 0)), run(model, {"image": case.images_nchw})["y"])
 

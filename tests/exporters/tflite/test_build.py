@@ -75,7 +75,7 @@ def test_the_layers_are_recorded_in_the_forms_of_the_file(captured: Captured) ->
     forms = {path: (layer.kind, layer.form) for path, layer in layers.items() if layer.form}
     assert forms["cond"] == (LayerKind.COND_CONV, "im2col")
     assert forms["depthwise"] == (LayerKind.COND_CONV, "depthwise")
-    assert forms["mix"] == (LayerKind.MIX_CONV, "slices")
+    assert forms["mix"] == (LayerKind.MIX_CONV, "hoisted")
     assert "BATCH_MATMUL" in layers["cond"].why
     assert "experts stored as" not in layers["cond"].why
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condmix.exporters.tflite.condconv import HYBRID_VERSION
+from condmix.exporters.tflite.mixing import HYBRID_VERSION
 from condmix.runtime.delegate_coverage import coverage
 from tests.exporters.condconv_cases import CondConvCase, condconv_case, condconv_cases
 from tests.exporters.conv_cases import exact_rule

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condmix.exporters.named.condconv import ConvSettings
-from condmix.exporters.tflite.convolution import MOST_TAPS, out_size, padded, same_pads
+from condmix.exporters.tflite.convolution import MOST_TAPS, out_size, padded, rows_of_bands, same_pads
 from condmix.exporters.tflite.emitter import Emitter
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Padding, TensorType
@@ -113,6 +113,21 @@ def test_large_depthwise_kernels_are_sums_of_row_bands(case: ConvCase, bands: in
                 for index in range(bands)
             )
             assert -(-height // bands) * width <= MOST_TAPS
+
+
+@given(kernel=st.tuples(st.integers(1, 30), st.integers(1, 25)))
+def test_bands_have_every_row_once_and_few_taps(kernel: tuple[int, int]) -> None:
+    bands = rows_of_bands(kernel)
+    assert sorted(row for rows in bands for row in rows) == list(range(kernel[0]))
+    assert all(len(rows) * kernel[1] <= MOST_TAPS for rows in bands)
+
+
+def test_rows_and_their_mirror_images_see_the_whole_image() -> None:
+    assert rows_of_bands((7, 7)) == (range(3), range(3, 6), range(6, 7))
+    assert [list(rows) for rows in rows_of_bands((9, 9))] == [[0, 8], [1, 7], [2, 6], [3, 5], [4]]
+    assert counted(checked(depthwise((7, 7)), relu=False))["SLICE"] == 2
+    for kernel in ((9, 9), (11, 11)):
+        assert counted(checked(depthwise(kernel), relu=False))["SLICE"] == 0
 
 
 def test_row_bands_stay_in_the_delegate() -> None:

@@ -253,6 +253,37 @@ def test_kinds_of_options() -> None:
         assert read == pytest.approx(value)
 
 
+def test_what_is_equal_is_written_once() -> None:
+    """Stored numbers, and the zero points and scales of tensors that have the same."""
+    row = np.arange(40, dtype=np.int8)[None].repeat(4, axis=0)
+    scales = Quantization(scale=(0.5, 1.0, 2.0, 4.0))
+
+    def content(other: np.ndarray, own: Quantization) -> bytes:
+        stored = (
+            Tensor(name="a", shape=(4, 40), type=TensorType.INT8, data=row, quantization=scales),
+            Tensor(name="b", shape=(4, 40), type=TensorType.INT8, data=other, quantization=own),
+        )
+        emitter = Emitter()
+        parts = [
+            emitter.emit(Operator.DEQUANTIZE, [item], (4, 40), options_type=OptionsUnion.DEQUANTIZE) for item in stored
+        ]
+        y = emitter.binary(Operator.ADD, parts[0], parts[1], "sum")
+        operations = tuple(emitter.operations)
+        return write_model(small(operations=operations, inputs=(), outputs=(y,), signature_inputs=()))
+
+    equal, numbers_differ = content(row.copy(), Quantization(scale=(0.5, 1.0, 2.0, 4.0))), content(row + 1, scales)
+    one_scale_more = content(row.copy(), Quantization(scale=(0.5, 1.0, 2.0, 8.0)))
+    assert len(numbers_differ) - len(equal) >= row.nbytes
+    assert len(one_scale_more) - len(equal) >= 16
+    places = {tensor.name: tensor.buffer for tensor in read_back(equal).subgraphs[0].tensors}
+    assert places[b"a"] == places[b"b"]
+    read = read_back(one_scale_more)
+    found = {
+        tensor.name: list(tensor.quantization.scale) for tensor in read.subgraphs[0].tensors if tensor.quantization
+    }
+    assert found == {b"a": [0.5, 1, 2, 4], b"b": [0.5, 1, 2, 8]}
+
+
 def test_no_path_of_this_machine_is_in_a_file() -> None:
     for content in files():
         assert re.search(rb"/(home|root|work|tmp)/", content) is None

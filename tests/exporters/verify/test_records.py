@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -98,3 +99,19 @@ def test_the_record_is_json() -> None:
     assert (found["stage"], found["module"], found["value"]) == ("s1", "a.b", "v")
     assert verification(0.0).to_dict()["blame"] is None
     assert verification(0.0).to_dict()["batches"] is None
+
+
+def test_experts_that_no_image_opens_are_named_in_a_note() -> None:
+    assert verification(0.0, a=0.5).notes == ()
+    idle = {"r0": (1, 3), "r1": (0,), "r2": (2,), "r3": (0,)}
+    routing = RoutingSpread(largest_difference=dict.fromkeys(idle, 0.5), idle=idle)
+    result = verification(0.0)
+    noted = replace(result, images=replace(result.images, routing=routing))
+    (note,) = noted.notes
+    assert note.startswith(
+        "no verification image opens experts 1, 3 of 'r0', expert 0 of 'r1', expert 2 of 'r2' and of 1 more block: "
+    )
+    assert "parity says nothing of what is stored for them" in note
+    # Its experts are not known to be wrong: the file passes.
+    assert noted.passed
+    assert noted.to_dict()["notes"] == [note]

@@ -93,3 +93,10 @@ def test_the_chosen_images_spread_more_than_the_first_ones(captured: Captured) -
     (rows,) = routing.values()
     first = np.ptp(rows[:4], axis=0).max()
     assert np.ptp(rows[chosen], axis=0).max() >= max(first, 0.9 * np.ptp(rows, axis=0).max())
+
+
+def test_experts_whose_gate_stays_shut_are_told() -> None:
+    rows = np.asarray([[0.9, 1e-5, 0.2], [0.1, 2e-5, 0.4]])
+    assert dict(spread({"a": rows, "b": rows[:, [0, 2]]}).idle) == {"a": (1,)}
+    # A block of gates that are all small has none that is shut.
+    assert dict(spread({"a": rows[:, [1]]}).idle) == {}

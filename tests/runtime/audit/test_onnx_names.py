@@ -100,3 +100,19 @@ def test_constants_that_the_file_stores_as_integers():
     assert origins.is_dequantized_constant("unpacked")
     assert not origins.is_dequantized_constant("w2")
     assert not origins.is_dequantized_constant("m")
+
+
+def test_a_kernel_of_several_pieces_is_a_constant_too():
+    file = onnx_graph(
+        [
+            onnx_node("Pad", ["box", "pads"], ["padded"]),
+            onnx_node("Concat", ["padded", "rest"], ["kernel"]),
+            onnx_node("DequantizeLinear", ["kernel", "s"], ["real"]),
+            onnx_node("Concat", ["padded", "x"], ["mixed"]),
+            onnx_node("DequantizeLinear", ["mixed", "s"], ["computed"]),
+        ],
+        constants={name: ("int8", (4, 1, 3, 3)) for name in ("box", "rest", "pads")},
+    )
+    origins = Origins(file)
+    assert origins.is_dequantized_constant("real")
+    assert not origins.is_dequantized_constant("computed")

@@ -147,7 +147,7 @@ def test_emulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: str
     monkeypatch.setattr("platform.machine", lambda: process)
     found = read_environment(lay_out(tmp_path, {"proc/sys/kernel/arch": f"{kernel}\n"}))
     assert found.emulated is emulated
-    assert ("emulated" in (found.machine() or "")) is emulated
+    assert found.machine() is None, "it has a verdict of its own"
 
 
 def test_mains(tmp_path: Path):

@@ -47,7 +47,17 @@ def test_an_invalid_machine_is_in_the_first_line():
         .first_line()
         .endswith("; measured on a virtual machine, which may share its cores and with a quota of 1.5 cores")
     )
-    assert "on an emulated aarch64 CPU" in judge(around({"emulated": True}, {})).first_line()
+
+
+def test_an_emulated_machine_has_no_latency_to_judge():
+    report = around({"emulated": True, "hypervisor": True, "load_average": (9.0, 9.0, 9.0)}, {})
+    verdict = judge(replace(report, interrupted="interrupted by Ctrl-C"))
+    assert verdict.is_emulated
+    assert verdict.first_line() == (
+        "EMULATED: aarch64 CPU, numerics only: every time is withheld, since it says nothing about a real one"
+        " (also TOO SHORT)"
+    )
+    assert not QUIET.verdict.is_emulated
 
 
 def test_outputs_that_nobody_compared():

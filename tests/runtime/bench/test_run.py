@@ -254,6 +254,17 @@ def test_impossible_subjects(tmp_path: Path, names: tuple[str, ...], expected: s
     assert expected in str(caught.value)
 
 
+def test_an_emulated_machine_computes_and_no_time_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/arch").write_text("x86_64\n")
+    report, workers = bench(tmp_path, {"a": lambda _: None})
+    assert report.verdict.is_emulated
+    assert report.verdict.reason == "the outputs of 'a' were compared with nothing, since there is no reference"
+    assert report.subject("a").samples.wall_ns == ()
+    assert len(workers) == 4, "they ran all the same"
+
+
 def test_inputs_for_nobody(tmp_path: Path):
     with pytest.raises(InvalidSettingError, match="inputs or references are given for 'z', but there is no such"):
         run_bench([subject("a", tmp_path)], QUICK, inputs={"z": {}}, root=tmp_path)

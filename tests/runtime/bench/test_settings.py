@@ -35,7 +35,7 @@ def test_a_longest_time_below_the_shortest():
     ("change", "expected"),
     [
         ({"name": ""}, "name is empty"),
-        ({"engine": "torch"}, "engine must be one of 'onnxruntime', 'litert', found 'torch'"),
+        ({"engine": "torch"}, "engine must be one of 'onnxruntime', 'litert', 'tflite-runtime', found 'torch'"),
         ({"threads": 0}, "threads must be at least 1, found 0"),
         ({"batch": 0}, "batch must be at least 1, found 0"),
         ({"delegate": False}, "delegate is False, but onnxruntime has no delegate to leave out"),

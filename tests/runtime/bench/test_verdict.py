@@ -35,6 +35,6 @@ def test_it_is_read_back():
     verdict = Verdict.of([NOISY, SHORT], valid="", machine="m")
     assert Verdict.from_dict(verdict.to_dict()) == verdict
     with pytest.raises(
-        InvalidRecordError, match=r"'verdict' must be one of 'UNVERIFIED', 'TOO SHORT', .* found 'FINE'"
+        InvalidRecordError, match=r"'verdict' must be one of 'UNVERIFIED', 'EMULATED', 'TOO SHORT', .* found 'FINE'"
     ):
         Finding.from_dict({"verdict": "FINE", "reason": ""})

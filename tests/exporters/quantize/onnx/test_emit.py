@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 
 from condmix.exporters.graph.facts import MODULE_KEY
 from condmix.exporters.quantize.onnx.emit import GraphWriter, integer_type
@@ -46,17 +47,41 @@ def test_there_and_back() -> None:
     assert writer.nodes[0].inputs[1:] == writer.nodes[1].inputs[1:]
 
 
-def test_channels_have_a_scale_each_and_no_zero_point() -> None:
+@pytest.mark.parametrize("with_zeros", [False, True])
+def test_channels_have_a_scale_each_and_zero_points_where_they_are_wanted(with_zeros: bool) -> None:
     writer = GraphWriter([])
     stored = writer.constant(np.ones((2, 3), np.int8), "w")
-    writer.dequantize_channels(stored, np.asarray([1, 2, 3], np.float32), 1, value("real"))
+    scale = writer.constant(np.asarray([1, 2, 3], np.float32), "s")
+    writer.dequantize_channels(stored, scale, 1, value("real"), with_zeros=with_zeros)
     (node,) = writer.nodes
     assert node.attributes["axis"].as_int() == 1
+    assert node.inputs[:2] == (stored, scale)
+    if not with_zeros:
+        assert len(node.inputs) == 2
+        return
     zero = node.inputs[2]
     assert zero is not None
     assert zero.const_value is not None
     assert zero.const_value.numpy().tolist() == [0, 0, 0]
     assert zero.dtype == ir.DataType.INT8
+
+
+def test_a_packed_constant_is_one_where_nothing_is_gained() -> None:
+    writer = GraphWriter([])
+    stored = writer.packed_constant(np.ones((4, 3, 3, 3), np.int8), "w")
+    assert (writer.nodes, [item.name for item in writer.initializers]) == ([], ["w"])
+    assert stored is writer.initializers[0]
+
+
+def test_a_packed_constant_is_put_together_by_the_file() -> None:
+    kernel = np.ones((96, 1, 5, 5), np.int8)
+    kernel[:48, :, [0, 4]] = 0
+    kernel[:48, :, :, [0, 4]] = 0
+    writer = GraphWriter([])
+    joined = writer.packed_constant(kernel, "w")
+    assert [node.op_type for node in writer.nodes] == ["Pad", "Concat"]
+    assert joined.name == "w"
+    assert sum(item.const_value.nbytes for item in writer.initializers if item.const_value) < kernel.nbytes
 
 
 def test_a_copy_keeps_operator_attributes_and_module() -> None:

@@ -76,7 +76,7 @@ def test_records_of_constructs_have_the_files_bytes(both: Prepared, both_ranges:
     assert [(record.path, record.form) for record in complete][:3] == [
         ("cond", "im2col"),
         ("depthwise", "depthwise"),
-        ("mix", "slices"),
+        ("mix", "hoisted"),
     ]
     for record in complete[:3]:
         layer = own[record.path]

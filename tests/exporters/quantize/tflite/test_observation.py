@@ -9,7 +9,7 @@ from condmix.exporters.quantize.ranges import Range, Ranges
 from condmix.exporters.quantize.tflite.build import build_int8
 from condmix.exporters.quantize.tflite.observation import float_twin, observation
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
-from condmix.exporters.tflite.condconv import HYBRID_VERSION
+from condmix.exporters.tflite.mixing import HYBRID_VERSION
 from tests.exporters.graphs import run
 from tests.exporters.quantize.tflite.calibrated import Feeds
 from tests.exporters.tflite.running import assert_file_gives, read_back
@@ -48,8 +48,9 @@ def test_what_it_shows_is_what_the_build_misses(both: Prepared, both_images: Fee
 
 def test_less_is_observed_where_less_is_integer(both: Prepared) -> None:
     assert observation(both, TfliteInt8Options(mode="dynamic")).names == ()
-    assert observation(both, TfliteInt8Options(mode="int16")).names == ()
-    assert observation(both, TfliteInt8Options(float_layers=frozenset({"cond"}))).names == ()
+    pieces = tuple(f"expand.{own}_{piece}" for piece in (0, 1) for own in ("0/piece", "2/silu"))
+    assert set(observation(both, TfliteInt8Options(mode="int16")).names) == set(pieces)
+    assert set(observation(both, TfliteInt8Options(float_layers=frozenset({"cond"}))).names) == set(pieces)
 
 
 def test_the_graph_is_left_as_it_was(both: Prepared) -> None:

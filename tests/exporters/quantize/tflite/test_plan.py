@@ -45,6 +45,7 @@ def test_every_product_of_a_network(twin: TfliteModel) -> None:
         ("depthwise", "FULLY_CONNECTED", "float"),
         ("expand.0", "CONV_2D", "integer"),
         ("mix", "DEPTHWISE_CONV_2D", "integer"),
+        ("expand.0", "CONV_2D", "integer"),
         ("mix", "DEPTHWISE_CONV_2D", "integer"),
         ("project", "CONV_2D", "integer"),
         ("classifier", "FULLY_CONNECTED", "hybrid"),

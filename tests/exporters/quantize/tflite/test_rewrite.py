@@ -13,7 +13,7 @@ from condmix.exporters.build import Prepared
 from condmix.exporters.quantize.ranges import Ranges
 from condmix.exporters.quantize.tflite.build import build_int8
 from condmix.exporters.quantize.tflite.options import INT8_MODES, TfliteInt8Options
-from condmix.exporters.tflite.schema import TensorType
+from condmix.exporters.tflite.schema import Operator, TensorType
 from condmix.runtime.delegate_coverage import coverage
 from tests.exporters.condconv_cases import CondConvCase, condconv_case
 from tests.exporters.conv_cases import exact_rule, seeds
@@ -114,6 +114,27 @@ def test_mixconv_with_row_bands() -> None:
     made = built(case.sketch().model("y"), {"x": case.images_nchw}, io_dtype="int8")
     assert_close(made.content, {"x": case.images_nchw}, case.expected(), 34)
     assert coverage(open_file(made.content)).complete
+
+
+def test_bands_of_one_kernel_share_their_zero_biases_and_scales() -> None:
+    """Each channel more that a band would store: a scale, a bias, and the scale of that."""
+    case = mixconv_case(images=6)
+    model = read_back(built(case.sketch().model("y"), {"x": case.images_nchw}).content)
+    graph = model.subgraphs[0]
+    kernels = {
+        operator.inputs[1]: operator.inputs[2]
+        for operator in graph.operators
+        if model.operatorCodes[operator.opcodeIndex].builtinCode == Operator.DEPTHWISE_CONV_2D
+    }
+    zeros = {
+        bias
+        for bias in kernels.values()
+        if not np.frombuffer(bytes(model.buffers[graph.tensors[bias].buffer].data), np.int32).any()
+    }
+    bands = [kernel for kernel, bias in kernels.items() if bias in zeros]
+    assert len(bands) > len(zeros)
+    scales = {tuple(graph.tensors[kernel].quantization.scale) for kernel in kernels}
+    assert len(scales) == len(case.branches) < len(kernels)
 
 
 def block(*, activation: str) -> tuple[Sketch, Feeds]:

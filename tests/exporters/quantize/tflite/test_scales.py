@@ -21,6 +21,7 @@ from condmix.exporters.quantize.tflite.scales import (
     held_tensors,
     largest_mixed,
     missing_names,
+    routing_of,
 )
 from condmix.exporters.tflite.lower_graph import LoweredGraph
 from condmix.exporters.tflite.model import Tensor
@@ -51,20 +52,24 @@ def scales(twin: LoweredGraph, ranges: Ranges, mode: str = "full") -> dict[str, 
 
 def test_what_moves_together_has_one_scale(twin: LoweredGraph, both_ranges: Ranges) -> None:
     found = scales(twin, both_ranges)
-    whole = found[twin.tensor_of_value["silu"]]
-    assert found["mix/split_0"] == found["mix/split_1"] == whole
     joined = found["mix:getitem_11"]
     assert found["mix/branch_0"] == found["mix/branch_1"] == joined
-    assert joined != whole
+
+
+def test_pieces_of_an_expansion_have_scales_of_their_own(twin: LoweredGraph, both_ranges: Ranges) -> None:
+    found = scales(twin, both_ranges)
+    assert found["expand.2/silu_0"] != found["expand.2/silu_1"]
+    assert "silu" not in twin.tensor_of_value
 
 
 def test_gates_have_the_scale_of_the_specification(twin: LoweredGraph, both_ranges: Ranges) -> None:
-    (gate,) = (
+    gates = [
         item.outputs[0]
         for item in twin.model.operations
         if item.operator is Operator.LOGISTIC and item.path == "expand.2"
-    )
-    assert scales(twin, both_ranges)[gate.name] == GATE_INT8
+    ]
+    assert len(gates) == 2
+    assert {scales(twin, both_ranges)[gate.name] for gate in gates} == {GATE_INT8}
 
 
 def test_kernels_have_no_zero_point_and_hold_the_largest_mixture(twin: LoweredGraph, both_ranges: Ranges) -> None:
@@ -79,7 +84,7 @@ def test_kernels_have_no_zero_point_and_hold_the_largest_mixture(twin: LoweredGr
     (rows,) = {
         id(rows): rows for rows in both_ranges.routing.values() if rows.shape[1] == 3 and (rows >= 0).all()
     }.values()
-    largest = np.abs(rows @ bank.data.T).max()
+    largest = np.abs(rows @ bank.data.reshape(-1, rows.shape[1]).T).max()
     assert affine.zero_point == 0
     assert affine.scale * 127 == pytest.approx(largest, rel=1e-6)
 
@@ -88,9 +93,12 @@ def test_many_rows_of_routing_are_mixed_in_parts(
     twin: LoweredGraph, both_ranges: Ranges, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (mixing,) = (item for item in twin.model.operations if item.outputs[0].name == "cond/mix_kernels")
-    whole = largest_mixed(mixing, both_ranges, values_of(twin))
+    producer = {id(output): item for item in twin.model.operations for output in item.outputs}
+    routing = routing_of(mixing, producer, values_of(twin))
+    assert routing.name in values_of(twin)
+    whole = largest_mixed(mixing, routing, both_ranges, values_of(twin))
     monkeypatch.setattr("condmix.exporters.quantize.tflite.scales.ROWS_AT_ONCE", 3)
-    assert largest_mixed(mixing, both_ranges, values_of(twin)) == pytest.approx(whole, rel=1e-6)
+    assert largest_mixed(mixing, routing, both_ranges, values_of(twin)) == pytest.approx(whole, rel=1e-6)
 
 
 def test_int16_is_symmetric(twin: LoweredGraph, both_ranges: Ranges) -> None:
@@ -108,6 +116,10 @@ def test_names_to_observe_are_those_that_no_graph_value_tells_of(twin: LoweredGr
         "cond/sum_row_1",
         "cond/row_2_product",
         "cond/sum_row_2",
+        "expand.0/piece_0",
+        "expand.2/silu_0",
+        "expand.0/piece_1",
+        "expand.2/silu_1",
     )
     assert missing_names(twin.model, held_in(twin), known | set(names)) == ()
     assert set(names) < set(missing_names(twin.model, held_in(twin), frozenset()))

@@ -56,6 +56,21 @@ def test_a_scale_for_each_output_channel(operator: Operator, shape: tuple[int, .
     assert (np.abs(real(made, axis) - weight) <= step * 0.501).all()
 
 
+def test_a_part_of_a_kernel_has_the_scales_of_all_of_it() -> None:
+    """Rounding for the data has put the whole kernel on that grid: another would round its numbers again."""
+    step = np.asarray([0.25, 2.0, 1.0])
+    whole = np.random.default_rng(0).integers(-100, 100, (1, 7, 7, 3)) * step
+    whole[0, 6, 6] = 127 * step
+    bias = Tensor(name="b", shape=(3,), type=TensorType.FLOAT32, data=np.zeros(3, np.float32))
+    for rows in (slice(0, 3), slice(3, 6), slice(6, 7)):
+        part = tensor(whole[:, rows])
+        part.whole = whole.astype(np.float32)
+        made = integer_filter(part, bias, Operator.DEPTHWISE_CONV_2D, SOURCE, TensorType.INT32).weight
+        np.testing.assert_array_equal(real(made, 3), whole[:, rows])
+    # On its own, the first part would lie between the steps of its own grid.
+    assert np.abs(real(int8_weight(tensor(whole[:, :3]), Operator.DEPTHWISE_CONV_2D), 3) - whole[:, :3]).max() > 0.01
+
+
 def test_a_bank_has_one_scale_and_no_zero_point() -> None:
     made = int8_bank(tensor(np.asarray([[0.5, -2.0], [1.0, 0.0]])))
     assert made.quantization is not None

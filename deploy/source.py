@@ -1,0 +1,89 @@
+"""Where a network comes from: weights that PyTorch runs, or an ONNX file that somebody exported. One door for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from condmix.deploy.loading import Loading, load_network
+from condmix.exporters.captured import Captured
+from condmix.exporters.verify.oracle import Oracle, oracle_of
+from condmix.models.errors import SettingsError
+from condmix.models.network import LoadedNetwork
+from condmix.models.preprocessing import Preprocessing, assumed
+
+_LARGEST_METADATA = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A network, its graph for one image, and whoever says what it computes."""
+
+    network: LoadedNetwork
+    captured: Captured
+    oracle: Oracle
+
+
+def open_source(loading: Loading, report_progress: Callable[[str], None]) -> Source:
+    """The network in the file, captured. Raises subclasses of ModelError, CaptureError, or OnnxInputError."""
+    if loading.is_onnx:
+        return _open_onnx(loading, report_progress)
+    from condmix.exporters.capture import capture
+
+    report_progress("load")
+    network = load_network(loading)
+    report_progress("capture")
+    captured = capture(network.module, network.input_size)
+    return Source(network=network, captured=captured, oracle=oracle_of(network.module))
+
+
+def _open_onnx(loading: Loading, report_progress: Callable[[str], None]) -> Source:
+    from condmix.exporters.onnx_input.read import read_onnx
+
+    asked = loading.input_size
+    size = None if asked is None else (asked.channels, asked.height, asked.width)
+    found = read_onnx(loading.model, size, report_progress)
+    preprocessing, notes = _preprocessing(found.metadata, found.input_size[0])
+    network = LoadedNetwork(
+        architecture=f"onnx:{loading.model.stem}",
+        settings={},
+        input_size=found.input_size,
+        preprocessing=preprocessing,
+        class_names=_class_names(found.metadata),
+        source=loading.model,
+        source_sha256=found.sha256,
+        notes=(*found.notes, *notes),
+    )
+    return Source(network=network, captured=found.captured, oracle=found.oracle)
+
+
+def _preprocessing(metadata: Mapping[str, str], channels: int) -> tuple[Preprocessing, tuple[str, ...]]:
+    """What a file of ours says of it; of any other file the usual one, with a note."""
+    said = _json(metadata.get("preprocessing", ""))
+    if isinstance(said, dict):
+        try:
+            found = Preprocessing.from_dict(said)
+        except (SettingsError, TypeError):
+            pass
+        else:
+            if len(found.mean) == channels:
+                return found, ()
+    usual = Preprocessing.default(channels)
+    return usual, (assumed(usual, "the file"),)
+
+
+def _class_names(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
+    said = _json(metadata.get("class_names", ""))
+    if isinstance(said, list) and all(isinstance(name, str) for name in said):
+        return tuple(said)
+    return None
+
+
+def _json(text: str) -> object:
+    if not text or len(text) > _LARGEST_METADATA:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

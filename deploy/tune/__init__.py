@@ -1,0 +1,1 @@
+"""condmix export --tune: forms chosen by measuring them where the file will run."""

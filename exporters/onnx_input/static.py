@@ -1,0 +1,49 @@
+"""The sizes of a given graph, for so many images: fixed before anything of it is run, and none beyond reason."""
+
+from __future__ import annotations
+
+import math
+
+import onnx
+
+from condmix.exporters.errors import OnnxInputError
+from condmix.exporters.onnx_input.refuse import all_nodes
+from condmix.exporters.onnx_input.shapes import LARGEST_INPUT, ImageInput
+
+CONTROL_FLOW = frozenset({"Loop", "Scan", "SequenceMap", "Optional", "OptionalGetElement", "OptionalHasElement"})
+
+
+def with_sizes(proto: onnx.ModelProto, taken: ImageInput, images: int) -> onnx.ModelProto:
+    """A copy whose input has these numbers as its shape, and whose other shapes are to be found anew."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    (value,) = copy.graph.input
+    shape = value.type.tensor_type.shape
+    del shape.dim[:]
+    for length in taken.with_images(images):
+        shape.dim.add().dim_value = length
+    del copy.graph.value_info[:]
+    for output in copy.graph.output:
+        # A shape has to be there: one of so many axes of any length.
+        for dim in output.type.tensor_type.shape.dim:
+            dim.Clear()
+    return copy
+
+
+def require_static(place: str, proto: onnx.ModelProto, taken: ImageInput) -> None:
+    """Nothing happens for a graph that can be run safely. Raises OnnxInputError for loops and for huge values."""
+    loops = sorted({node.op_type for node in all_nodes(proto.graph) if node.op_type in CONTROL_FLOW})
+    if loops:
+        text = f"it has control flow ({', '.join(loops)}): export the network with its loops unrolled"
+        raise OnnxInputError(place, (("ONNX_CONTROL_FLOW", text),))
+    sized = with_sizes(proto, taken, taken.images or 1)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(sized, data_prop=True)
+    except (onnx.shape_inference.InferenceError, ValueError):
+        return  # simplification says it in its own words
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        elements = math.prod(dim.dim_value for dim in dims if dim.HasField("dim_value"))
+        if elements > LARGEST_INPUT:
+            text = f"its value '{value.name}' would hold {elements} numbers: at most {LARGEST_INPUT} are computed"
+            raise OnnxInputError(place, (("ONNX_TOO_LARGE", text),))
