@@ -128,7 +128,8 @@ def _rounded_lines(verification: Verification) -> list[str]:
     meant = all(check.passed for check in rounded.meaning)
     lines = [
         f"{_mark(not rounded.stored)} int8 banks are those of this file rounded, number for number",
-        f"{_mark(meant)} with them it computes what it says: {worst.sentence()}; {len(rounded.meaning)} ways of running",
+        f"{_mark(meant)} with them it computes what it says: {worst.sentence()}; "
+        f"{len(rounded.meaning)} ways of running",
     ]
     for item in rounded.agreement:
         agrees = item.sqnr_db_median >= rounded.limits.least_sqnr_db and not item.nonfinite_count

@@ -34,7 +34,8 @@ class Tolerances:
 def tolerances_for(choices: FormatChoices, relative: float | None) -> Tolerances:
     """The limits for `choices`; `relative` (of the largest output) is what was asked for, None if nothing was.
 
-    With rounded weights it speaks of the rounded files alone, and int8 banks are then held to it. Raises InvalidSettingError.
+    With rounded weights it speaks of the rounded files alone, and int8 banks are then held to it.
+    Raises InvalidSettingError.
     """
     exact = Tolerance.for_precision(EXACT)
     onnx, tflite = (

@@ -79,7 +79,9 @@ LAYERS: tuple[Reason, ...] = (
     _reason("MODULATED", "a modulated kernel, not a mixture", "w * style", "scale the features instead of the kernel"),
     _reason("KERNEL_AXES", "spatial axes: only two are supported", "a computed 1-D or 3-D kernel", "none yet"),
     _reason("SEVERAL_MATRICES", "only one matrix an image", "attention times values", "none: it is no convolution"),
-    _reason("EXPERTS_DIFFER", "their kernels cannot be mixed", "r_1 conv3x3 + r_2 conv5x5", "one kernel size and stride"),
+    _reason(
+        "EXPERTS_DIFFER", "their kernels cannot be mixed", "r_1 conv3x3 + r_2 conv5x5", "one kernel size and stride"
+    ),
     _reason("NOT_SLICES", "not a MixConv: every branch reads all", "parallel branches of one input", "none: it stays"),
     _reason("SLICE_ORDER", "in another order than they return", "channels shuffled by the Concat", "join in order"),
     _reason("SLICES_OVERLAP", "channel slices overlap", "0:8 and 4:12", "cut consecutive slices"),

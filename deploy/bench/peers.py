@@ -23,7 +23,7 @@ NETWORKS = {subject.network: subject for subject in SUBJECTS}
 STEPS = ("install", "export", "convert", "measure")
 
 
-class _Named(click.ParamType):
+class _Named(click.ParamType[tuple[str, Path]]):
     """NAME=PATH of an environment that is there already."""
 
     name = "NAME=PATH"
@@ -51,6 +51,7 @@ class _Named(click.ParamType):
 )
 @click.option("--step", "steps", multiple=True, type=click.Choice(STEPS), help="Only these steps (default: all).")
 @click.option("--rounds", type=click.IntRange(min=20), default=40, show_default=True, help="Turns of each file.")
+@click.option("--openings", type=click.IntRange(min=1), default=2, show_default=True, help="Processes of each file.")
 @click.option("--size", type=click.IntRange(min=32), default=224, show_default=True, help="Height and width.")
 @click.option("--convert-seconds", default=600.0, show_default=True, help="After which a conversion is given up.")
 def main(
@@ -62,6 +63,7 @@ def main(
     given: tuple[tuple[str, Path], ...],
     steps: tuple[str, ...],
     rounds: int,
+    openings: int,
     size: int,
     convert_seconds: float,
 ) -> None:
@@ -86,7 +88,9 @@ def main(
                 convert_peers(network, place, pythons, convert_seconds, _tell)
             if "measure" in chosen:
                 for count in threads:
-                    _measure(network, place, pythons, PeerSettings(threads=count, rounds=rounds), command)
+                    _measure(
+                        network, place, pythons, PeerSettings(threads=count, rounds=rounds, openings=openings), command
+                    )
     except BenchError as error:
         click.echo(f"condmix: {error}", err=True)
         sys.exit(int(error.exit_code))

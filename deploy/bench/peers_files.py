@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -156,11 +157,15 @@ def _converted(
         return replace(row, file=None, failure=python)
     if not source_path.is_file():
         return replace(row, file=None, failure=f"not converted: there is no {source} to convert")
-    command = conversion_command(peer, python, source_path, target, report, folder / "calibration.npy")
-    try:
-        made = run_conversion(command, report, timeout_seconds=timeout_seconds)
-    except ConversionFailedError as error:
-        return replace(row, file=None, failure=str(error).replace(f"{folder.absolute()}/", ""))
+    with tempfile.TemporaryDirectory() as name:
+        # A copy: onnx2tf writes its simplified graph over the file that it is given.
+        copy = Path(shutil.copy(source_path, name))
+        command = conversion_command(peer, python, copy, target, report, folder / "calibration.npy")
+        try:
+            made = run_conversion(command, report, timeout_seconds=timeout_seconds)
+        except ConversionFailedError as error:
+            failure = str(error).replace(f"{folder.absolute()}/", "").replace(f"{name}/", "")
+            return replace(row, file=None, failure=failure)
     return replace(row, convert_seconds=made.cpu_seconds, versions=dict(made.versions))
 
 

@@ -20,7 +20,6 @@ from condmix.runtime.signature import Signature, Tensor
 from condmix.runtime.tflite_worker import Head
 from condmix.runtime.tolerance import Tolerance
 
-CONTROL_SUFFIX = " (again)"
 Start = Callable[[PeerRow, int | None], Worker]
 """(row, core) -> its worker, bound to that core; None leaves it where it likes."""
 
@@ -31,6 +30,8 @@ class PeerSettings:
 
     rounds: in which every row has its turn of `block` runs, after one that is not timed.
     slow_seconds: a row whose run takes longer has turns of a single run, in the first `slow_rounds` only.
+    openings: processes of each row, which have its turns in turn: where an engine's memory comes to lie makes two of
+    one file differ by some percent for as long as they live.
     answer_seconds: after which a silent worker is given up.
     """
 
@@ -40,6 +41,7 @@ class PeerSettings:
     warmup_runs: int = 8
     slow_seconds: float = 0.25
     slow_rounds: int = 20
+    openings: int = 1
     answer_seconds: float = 120.0
     seed: int = 0
 
@@ -160,8 +162,9 @@ def measure_rows(
     runners = [_Runner(row, references[row.reference], folder, settings) for row in rows]
     runners.append(_Runner(rows[0], references[rows[0].reference], folder, settings))
     try:
-        for runner in runners:
-            runner.open(start, core)
+        for _ in range(settings.openings):
+            for runner in runners:
+                runner.open(start, core)
         generator = np.random.default_rng(settings.seed)
         for number in range(settings.rounds):
             for place in generator.permutation(len(runners)):
@@ -182,22 +185,25 @@ class _Runner:
 
     def __init__(self, row: PeerRow, reference: Reference, folder: Path, settings: PeerSettings) -> None:
         self._row, self._reference, self._folder, self._settings = row, reference, folder, settings
-        self._worker: Worker | None = None
+        self._workers: list[Worker] = []
         self._failure = row.failure
         self._wrong = False
         self._difference: float | None = None
         self._engine_version = ""
         self._block, self._rounds, self._settling = settings.block, settings.rounds, 1
-        self._columns: dict[str, list[int]] = {name: [] for name in ("start_ns", "wall_ns", "cpu_ns", "round")}
+        self._columns: dict[str, list[int]] = {
+            name: [] for name in ("start_ns", "wall_ns", "cpu_ns", "round", "opening")
+        }
 
     def open(self, start: Start, core: int | None) -> None:
-        """Opened, compared with PyTorch, warmed up."""
+        """Opened once more, compared with PyTorch, warmed up."""
         if self._failure is not None:
             return
         try:
-            self._worker = start(self._row, core)
-            self._worker.receive(timeout_seconds=self._settings.answer_seconds)
-            self._open()
+            worker = start(self._row, core)
+            self._workers.append(worker)
+            worker.receive(timeout_seconds=self._settings.answer_seconds)
+            self._open(worker)
         except (_LostError, WorkerEndedError) as error:
             self._lose(str(error))
 
@@ -207,18 +213,19 @@ class _Runner:
             return
         request = {"kind": "turn", "runs": self._block, "first": 0, "settling_runs": self._settling}
         try:
-            _, times = self._ask(request, {})
+            _, times = self._ask(self._workers[number % len(self._workers)], request, {})
         except (_LostError, WorkerEndedError) as error:
             self._lose(str(error))
             return
         for name in ("start_ns", "wall_ns", "cpu_ns"):
             self._columns[name] += times[name].tolist()
         self._columns["round"] += [number] * self._block
+        self._columns["opening"] += [number % len(self._workers)] * self._block
 
     def close(self) -> None:
         """No process is left."""
-        if self._worker is not None:
-            self._worker.close()
+        for worker in self._workers:
+            worker.close()
 
     def measured(self) -> MeasuredRow:
         """What is known by now."""
@@ -231,10 +238,10 @@ class _Runner:
             wrong=self._wrong,
             failure=self._failure,
             block=self._block,
-            samples=Samples(**columns, opening=zeros, input=zeros),
+            samples=Samples(**columns, input=zeros),
         )
 
-    def _open(self) -> None:
+    def _open(self, worker: Worker) -> None:
         images = self._reference.images_nchw
         assert self._row.file is not None
         request = {
@@ -245,22 +252,22 @@ class _Runner:
             "delegate": True,
             "shape": [1, *images.shape[1:]],
         }
-        opened, _ = self._ask(request, {})
+        opened, _ = self._ask(worker, request, {})
         self._engine_version = opened["engine_version"]
         signature = Signature.from_dict(opened["signature"])
         (taken,), (given,) = signature.inputs, signature.outputs
         scales = {name: (float(scale), int(zero)) for name, (scale, zero) in opened["scales"].items()}
         feeds = np.stack([laid_out(image[None], taken.shape, taken.dtype, scales.get(taken.name)) for image in images])
-        _, outputs = self._ask({"kind": "check", "feeds": len(feeds)}, {taken.name: feeds})
+        _, outputs = self._ask(worker, {"kind": "check", "feeds": len(feeds)}, {taken.name: feeds})
         self._compare(real(outputs[given.name], scales.get(given.name)))
         warmup = {"kind": "start", "warmup_runs": 1, "warmup_seconds": 0.0, "feeds": 1}
-        started, _ = self._ask(warmup, {taken.name: feeds[:1]})
+        started, _ = self._ask(worker, warmup, {taken.name: feeds[:1]})
         if started["warmup_wall_ns"][0] > self._settings.slow_seconds * 1e9:
             self._block, self._settling = 1, 0
             self._rounds = min(self._rounds, self._settings.slow_rounds)
         else:
             more = {**warmup, "warmup_runs": self._settings.warmup_runs}
-            self._ask(more, {taken.name: feeds[:1]})
+            self._ask(worker, more, {taken.name: feeds[:1]})
 
     def _compare(self, found: Doubles) -> None:
         """What came out is right, or the row is lost; rounded weights move it as they do, but not to nothing."""
@@ -270,16 +277,16 @@ class _Runner:
             self._wrong = True
             text = f"wrong: {found.shape} with {np.isnan(found).sum()} NaN, expected {expected.shape} finite"
             raise _LostError(text)
-        self._difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+        difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+        self._difference = max(difference, self._difference or 0.0)
         limit = bound(self._reference) if self._row.weights == FLOAT32 else None
         if limit is not None and not self._difference <= limit:
             self._wrong = True
             text = f"wrong: differs by {self._difference:.1e} of the largest output, expected at most {limit:.1e}"
             raise _LostError(text)
 
-    def _ask(self, head: Head, arrays: Mapping[str, Tensor]) -> tuple[Head, dict[str, Tensor]]:
-        assert self._worker is not None
-        answer, outputs = self._worker.ask(head, arrays, timeout_seconds=self._settings.answer_seconds)
+    def _ask(self, worker: Worker, head: Head, arrays: Mapping[str, Tensor]) -> tuple[Head, dict[str, Tensor]]:
+        answer, outputs = worker.ask(head, arrays, timeout_seconds=self._settings.answer_seconds)
         if answer["kind"] == "failed":
             text = f"not run: {answer['reason']}"
             raise _LostError(text)

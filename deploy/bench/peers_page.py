@@ -37,8 +37,9 @@ def render(
         f"{machine.usable_cores} cores, {', '.join(machine.features)}. "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + ".",
-        "Batch 1. Every row is a process of its own with its file open; they take turns in shuffled rounds, each a few "
-        "timed runs after one that is not, and only one computes at a time. On one thread every process is bound to "
+        "Batch 1. Every row is a process of its own with its file open, or several in turn; rows take turns in "
+        "shuffled rounds, each a few timed runs after one that is not, and only one computes at a time. On one thread "
+        "every process is bound to "
         "the same core from its start; on two they may use all. Threads are set in each engine: intra_op_num_threads, "
         "INFERENCE_NUM_THREADS, numThread, ExecuTorch's thread pool, num_threads. Times are wall time; CPU ms is that "
         f"of all threads of the process. Intervals are {CONFIDENCE:.0%} bootstrap intervals of the ratio of medians.",

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from condmix.deploy.devices.arm_userland import SUITE
+from condmix.deploy.devices.arm_userland import SUITE, debian_mirror
 from condmix.deploy.devices.device import Say, silent
 from condmix.deploy.devices.errors import DeviceError
 from condmix.deploy.devices.phone_python import KINDS, PhonePython, build_phone_python, read_phone_python
@@ -42,7 +42,7 @@ def _make(device: str, machine: str, path: Path, digest: Path) -> PhonePython:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".python-") as folder:
         root = Path(folder) / "root"
         command = [builder, "--quiet", f"--architectures={KINDS[machine].debian}", "--variant=extract"]
-        command += [f"--include={','.join(_PACKAGES)}", SUITE, str(root)]
+        command += [f"--include={','.join(_PACKAGES)}", SUITE, str(root), *debian_mirror()]
         try:
             ran = subprocess.run(
                 command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False, stdin=subprocess.DEVNULL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -57,23 +58,36 @@ class CandidateMaker(Protocol):
         ...
 
 
-def as_run(session: Session, layout: str, scales: Mapping[str, tuple[float, int]]) -> Run:
-    """Images one at a time through a session, in real numbers on both sides. scales: of ends that are integers."""
+def as_run(
+    session: Session, layout: str, scales: Mapping[str, tuple[float, int]], *, sizes: Sequence[int] = (1,)
+) -> Run:
+    """Images through a session, in real numbers on both sides. scales: of ends that are integers.
+
+    Each call takes images that follow each other: as many as the file is for, or for any number `sizes` in turn. A call
+    that is not full is filled up with its first image.
+    """
     (feed,) = session.signature.inputs
+    fixed = feed.shape[0]
+    wanted = (fixed,) if isinstance(fixed, int) else tuple(sizes)
 
     def run(images_nchw: np.ndarray) -> Mapping[str, np.ndarray]:
         rows: dict[str, list[np.ndarray]] = {}
-        for image in images_nchw:
-            array = in_layout(image[None], layout)
+        first = 0
+        for size in itertools.cycle(wanted):
+            group = images_nchw[first : first + size]
+            if not len(group):
+                break
+            missing = size - len(group) if isinstance(fixed, int) else 0
+            array = in_layout(np.concatenate([group, *([group[:1]] * missing)]), layout)
             if feed.name in scales:
                 array = _as_integers(array, *scales[feed.name], np.dtype(feed.dtype))
-            batch = feed.shape[0] if isinstance(feed.shape[0], int) else 1
-            for name, value in session.run({feed.name: np.repeat(array, batch, axis=0)}).items():
-                real = value[:1].astype(np.float64)
+            for name, value in session.run({feed.name: array}).items():
+                real = value[: len(group)].astype(np.float64)
                 if name in scales:
                     scale, zero_point = scales[name]
                     real = scale * (real - zero_point)
                 rows.setdefault(name, []).append(real)
+            first += size
         return {name: np.concatenate(values) for name, values in rows.items()}
 
     return run

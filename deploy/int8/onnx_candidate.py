@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +23,8 @@ from condmix.exporters.verify.tapping import value_names, with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
 
 LAYOUT = "nchw"
+MIXED_SIZES = (2, 1, 5, 3)
+"""Images a call, in turn, of a file for any number: an image's result must not depend on its neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +78,9 @@ class OnnxMaker:
             layers=build.layers,
             layout=LAYOUT,
             run_plain=lambda: _run(build, content, threads=1, optimization=Optimization.NONE),
-            run_fast=lambda threads: _run(build, content, threads=threads, optimization=Optimization.ALL),
+            run_fast=lambda threads: _run(
+                build, content, threads=threads, optimization=Optimization.ALL, sizes=MIXED_SIZES
+            ),
             routing=lambda images: _routing(build, routing_names(self.prepared.model.graph), images),
         )
 
@@ -89,9 +93,11 @@ def _scales(build: Int8Build) -> dict[str, tuple[float, int]]:
     return {name: (affine.scale, affine.zero_point) for name, affine in {**build.inputs, **build.outputs}.items()}
 
 
-def _run(build: Int8Build, content: bytes, *, threads: int, optimization: Optimization) -> Run:
+def _run(
+    build: Int8Build, content: bytes, *, threads: int, optimization: Optimization, sizes: Sequence[int] = (1,)
+) -> Run:
     session = OnnxRuntimeBackend().open(content, threads=threads, optimization=optimization)
-    return as_run(session, LAYOUT, _scales(build))
+    return as_run(session, LAYOUT, _scales(build), sizes=sizes)
 
 
 def _routing(build: Int8Build, values: Iterable[str], images: Iterable[np.ndarray]) -> Mapping[str, np.ndarray]:

@@ -38,6 +38,14 @@ class Int8Plan:
         return tuple(name for name, options in ((ONNX, self.onnx), (TFLITE, self.tflite)) if options is not None)
 
     @property
+    def batch(self) -> int | None:
+        """Images a call, None for any number."""
+        if self.onnx is not None:
+            return self.onnx.batch
+        assert self.tflite is not None
+        return self.tflite.batch
+
+    @property
     def needs_ranges(self) -> bool:
         """Whether any of the files stores activations as integers."""
         return self.onnx is not None or (self.tflite is not None and self.tflite.needs_ranges)

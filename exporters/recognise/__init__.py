@@ -16,7 +16,6 @@ from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixconv import find_mixconv
 from condmix.exporters.records import LayerKind, LayerRecord
 
-
 FINDERS = (
     # First, as on a map of one pixel a sum of outputs is also a product with a matrix that is linear in the map.
     (LayerKind.COND_CONV, find_expert_outputs),

@@ -10,7 +10,7 @@ vectors, a pixel each, and that it is such a matrix, affine in r and the same at
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -72,7 +72,7 @@ def _read(model: ir.Model, region: ExpertRegion, source: RoutingSource) -> Recog
         return None
     builder = NodeBuilder(path)
     if len(source.values) > 1:
-        mixture = _with_routing(mixture, _joined(builder, source))
+        mixture = replace(mixture, routing=_joined(builder, source))
     settings, shape = region.experts[0].settings, static_shape(region.result)
     result = name_mixture(builder, region.x, mixture, settings, shape)
     return Recognised(
@@ -198,7 +198,7 @@ def _mixture(region: ExpertRegion, source: RoutingSource, read: _Affine) -> Mixt
         if np.any(groups[channels] != outs // (out_channels // group)):
             return None
         np.add.at(kernel, outs, matrix[outs, channels][:, None, None, None] * weight[channels])
-    used = kernels.reshape(len(kernels), -1).any(axis=1)
+    used = np.abs(kernels).reshape(len(kernels), -1).max(axis=1) > 0
     if not used[1:].all() or np.count_nonzero(used) < 2:
         return None
     return Mixture(
@@ -216,9 +216,3 @@ def _joined(builder: NodeBuilder, source: RoutingSource) -> ir.Value:
         for index, value in enumerate(source.values)
     ]
     return builder.one("Concat", rows, (1, source.size), role="routing", attributes={"axis": 1})
-
-
-def _with_routing(mixture: Mixture, routing: ir.Value) -> Mixture:
-    return Mixture(
-        routing=routing, experts=mixture.experts, constants=mixture.constants, deviation=mixture.deviation
-    )

@@ -54,7 +54,7 @@ class Tensor:
     data: np.ndarray | None = None
     quantization: Quantization | None = None
     whole: np.ndarray | None = None
-    """Of a stored kernel that is a part of one: all of it, with the channels of this part. One scale serves all parts."""
+    """Of a stored kernel that is a part of one: all of it, with the channels of this part. One scale serves all."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,8 @@ def tflite_banks(content: bytes) -> tuple[dict[str, StoredBank], dict[str, Store
     bindings = importlib.import_module(_BINDINGS)
     model = bindings.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
-    floats, integers = {}, {}
+    floats: dict[str, StoredBank] = {}
+    integers: dict[str, StoredBank] = {}
     kinds = {bindings.TensorType.FLOAT32: (np.float32, floats), bindings.TensorType.INT8: (np.int8, integers)}
     for place in range(graph.TensorsLength()):
         tensor = graph.Tensors(place)

@@ -42,7 +42,8 @@ class ConformanceCase:
     small enough to list them ("CondConv blocks.0.dw"). `declined` holds (module path, word in the reason) of all layers
     that have to be declined; no other may be. `two_group_layers` of the MixConv layers become a grouped 1x1 Conv at
     batch 1. `exports` are the builds, the first one at batch 1 and the second at any batch. `needs` is a package
-    beyond those of the test environment, `quick` a case of `make check`.
+    beyond those of the test environment, `tflite_refused` words of the reason why there is no TFLite file, `quick` a
+    case of `make check`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ConformanceCase:
     declined: Mapping[str, str] = field(default_factory=dict)
     exports: tuple[Export, ...]
     needs: str | None = None
+    tflite_refused: tuple[str, ...] = ()
     quick: bool = False
 
     def __post_init__(self) -> None:

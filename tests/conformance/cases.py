@@ -93,8 +93,17 @@ DYNAMIC_REFUSED: Mapping[str, tuple[str, ...]] = {
     "kernel_by_routing_sum": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
     "modulated_conv": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
     "chosen_expert": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
+    "top_k_gather": ("blocks.0.0: Conv", "its weights depend on the image"),
+    "omni_kernel": ("blocks.0.0: Conv", "its weights depend on the image"),
 }
 """Right at batch 1 only: kernels computed per image that are no mixtures, and code that is wrong in batches itself."""
+
+TFLITE_REFUSED: Mapping[str, tuple[str, ...]] = {
+    "top_k_mask": ("blocks.0.0: TopK", "no TFLite form is known"),
+    "top_k_gather": ("blocks.0.0: TopK", "no TFLite form is known"),
+    "omni_kernel": ("blocks.0.0: ReduceSum", "it drops axes"),
+}
+"""ONNX only: operators in front of the kernel that the TFLite writer does not have."""
 
 QUICK = (
     "flat_bank",
@@ -140,6 +149,7 @@ def _foreign(foreign: ForeignCase) -> ConformanceCase:
         ),
         declined=dict(foreign.refused),
         exports=exports(*MORE_EXPORTS.get(foreign.name, ()), dynamic_refused=DYNAMIC_REFUSED.get(foreign.name, ())),
+        tflite_refused=TFLITE_REFUSED.get(foreign.name, ()),
         quick=foreign.name in QUICK,
     )
 

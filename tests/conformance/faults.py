@@ -33,7 +33,10 @@ def faults(proof: Proof) -> list[str]:
         found += [f"{attempt.export.label}: {fault}" for fault in attempt_faults(attempt)]
     for file in proof.tflite:
         refused = bool(proof.any_batch.export.refused)
-        found += [f"{file.label}: {fault}" for fault in tflite_faults(file, batch_refused=refused)]
+        found += [
+            f"{file.label}: {fault}"
+            for fault in tflite_faults(file, batch_refused=refused, refused=proof.case.tflite_refused)
+        ]
     if proof.one_image.build is not None:
         found += [f"recognition: {fault}" for fault in layer_faults(proof.case, proof.one_image.build.layers)]
         found += [f"stage named: {fault}" for fault in named_faults(proof.one_image.build)]

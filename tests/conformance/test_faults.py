@@ -26,6 +26,8 @@ from tests.conformance.faults import (
     verification_faults,
 )
 from tests.conformance.proof import TOLERANCE, Attempt, Proof, prove
+from tests.conformance.tflite_proof import ONE_IMAGE as ONE_TFLITE_IMAGE
+from tests.conformance.tflite_proof import TfliteAttempt, tflite_faults
 
 CASE = next(case for case in CASES if case.name == "classifier_bmm")
 
@@ -254,3 +256,12 @@ def test_a_file_for_one_image_that_only_claims_to_take_any_batch_is_a_fault(proo
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     assert list(file_faults(proto, ANY_BATCH)) == []
     assert "batches: " in of_damaged(proto, ANY_BATCH, proof, evidence)
+
+
+def test_a_network_without_a_tflite_file_is_refused_with_its_words() -> None:
+    attempt = TfliteAttempt(options=ONE_TFLITE_IMAGE, refusal="blocks.0: TopK 'top': no TFLite form is known")
+    assert list(tflite_faults(attempt, batch_refused=False, refused=("TopK", "no TFLite form"))) == []
+    (fault,) = tflite_faults(attempt, batch_refused=False, refused=("Less",))
+    assert fault.startswith("the refusal does not say 'Less': blocks.0: TopK")
+    (fault,) = tflite_faults(TfliteAttempt(options=ONE_TFLITE_IMAGE), batch_refused=False, refused=("TopK",))
+    assert fault == "exported, where a refusal was expected (TopK)"

@@ -55,8 +55,21 @@ def attempt_tflite(
     return TfliteAttempt(options=options, build=built, verification=verification)
 
 
-def tflite_faults(attempt: TfliteAttempt, *, batch_refused: bool) -> Iterator[str]:
-    """What is wrong with one file. A network that cannot be given a batch has to be refused for three images too."""
+def tflite_faults(attempt: TfliteAttempt, *, batch_refused: bool, refused: tuple[str, ...] = ()) -> Iterator[str]:
+    """What is wrong with one file. A network that cannot be given a batch has to be refused for three images too.
+
+    refused: words of the reason for which there is to be no file at all.
+    """
+    if refused and not (batch_refused and attempt.options.batch > 1):
+        if attempt.refusal is None:
+            yield f"exported, where a refusal was expected ({', '.join(refused)})"
+        else:
+            yield from (
+                f"the refusal does not say {word!r}: {attempt.refusal}"
+                for word in refused
+                if word not in attempt.refusal
+            )
+        return
     if attempt.refusal is not None:
         if not (batch_refused and attempt.options.batch > 1):
             yield f"refused: {attempt.refusal}"

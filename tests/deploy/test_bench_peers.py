@@ -139,6 +139,7 @@ def test_a_peer_that_refuses_has_its_words_in_its_row(tmp_path: Path) -> None:
     assert [one.failure for one in rows[:2]] == [None, None]
     assert (rows[2].failure or "").endswith("Check failed: this operator is not supported")
     assert rows[3].failure == "not installed: why"
+    assert (tmp_path / "stock.onnx").read_text() == "1.5"  # whatever the converter does to what it is given
     assert rows[1].versions == {"openvino": "2026.4.1"}
     assert told == ["net: OpenVINO", "net: quantize_static on stock, OpenVINO", "net: MNN"]
 

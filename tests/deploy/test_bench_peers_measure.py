@@ -111,6 +111,14 @@ def test_rows_take_turns_and_ratios_have_intervals() -> None:
     assert tail.count("twice") == 45
 
 
+def test_openings_have_the_turns_in_turn() -> None:
+    settings = PeerSettings(rounds=20, block=2, warmup_runs=1, openings=2)
+    result, _, workers = _measured({"base": 0.0002, "other": 0.0002}, settings)
+    assert len(workers) == 6  # two of each, and of the control
+    assert result.rows[1].samples.opening == tuple(number % 2 for number in range(20) for _ in range(2))
+    assert all(worker.closed for worker in workers)
+
+
 def test_a_slow_row_has_fewer_turns() -> None:
     settings = PeerSettings(rounds=30, block=2, warmup_runs=1, slow_seconds=0.003, slow_rounds=20)
     result, _, _ = _measured({"base": 0.0005, "slow": 0.004}, settings)

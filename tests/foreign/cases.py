@@ -27,8 +27,10 @@ from tests.foreign.odd_slices import (
     SLICES_WITH_GAP,
 )
 from tests.foreign.omni_attention import OMNI_ATTENTION
+from tests.foreign.omni_kernel import OMNI_KERNEL
 from tests.foreign.ordinary_groups import ORDINARY_GROUPS
 from tests.foreign.pointwise_product import POINTWISE_BMM, POINTWISE_EINSUM, POINTWISE_MATMUL
+from tests.foreign.routing_elsewhere import ROUTING_ELSEWHERE
 from tests.foreign.routing_forms import ROUTING_LINEAR, ROUTING_NORMALISED, ROUTING_ONE_HOT
 from tests.foreign.sample_loop import SAMPLE_LOOP
 from tests.foreign.self_attention import SELF_ATTENTION
@@ -38,6 +40,7 @@ from tests.foreign.slice_split import SLICE_SPLIT
 from tests.foreign.softmax_attention import SOFTMAX_ATTENTION
 from tests.foreign.split_dict import SPLIT_DICT, SPLIT_DICT_SAME
 from tests.foreign.stacked_bank import STACKED_BANK
+from tests.foreign.top_k_routing import TOP_K_GATHER, TOP_K_MASK
 from tests.foreign.uneven_split import EXPONENTIAL_SPLIT, UNEVEN_SPLIT
 from tests.foreign.weighted_sums import WEIGHTED_SUMS
 
@@ -63,6 +66,8 @@ FOREIGN_CASES: tuple[ForeignCase, ...] = (
     ROUTING_ONE_HOT,
     HYPERNETWORK_LINEAR,
     OMNI_ATTENTION,
+    ROUTING_ELSEWHERE,
+    TOP_K_MASK,
     SPLIT_DICT,
     SPLIT_DICT_SAME,
     CHUNK_SPLIT,
@@ -79,6 +84,8 @@ FOREIGN_CASES: tuple[ForeignCase, ...] = (
     *NORMALISED_KERNELS,
     MODULATED_CONV,
     CHOSEN_EXPERT,
+    TOP_K_GATHER,
+    OMNI_KERNEL,
     SELF_ATTENTION,
     EVERY_INPUT_MIX,
     ORDINARY_GROUPS,

@@ -91,7 +91,9 @@ class NormedExpertsAndOne(nn.Module):
         self.gate = nn.Linear(channels, 1)
         self.first, self.second, self.always = (
             nn.Sequential(
-                nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, out_channels, 2, bias=False), nn.BatchNorm2d(out_channels)
+                nn.ZeroPad2d((0, 1, 0, 1)),
+                nn.Conv2d(channels, out_channels, 2, bias=False),
+                nn.BatchNorm2d(out_channels),
             )
             for _ in range(3)
         )
@@ -148,7 +150,7 @@ EXPERT_GATE = foreign_case(
     construct=lambda: Trunk(_unit(NormedExpertsAndOne(8, 10), 10), width=8, features=10),
     seed=505,
     condconv_layers=("blocks.0.0",),
-    routers=("blocks.0.0.gate",),
+    hidden_routers=("blocks.0.0.gate",),
     notes="g conv + (1 - g) conv + conv, a BatchNorm and an uneven padding each",
 )
 EXPERT_SUMS = (EXPERT_OUTPUTS, EXPERT_INPUTS, EXPERT_STACK, EXPERT_FUSED, EXPERT_GATE)

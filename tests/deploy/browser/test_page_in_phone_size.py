@@ -18,7 +18,7 @@ from tests.deploy.browser.pieces import onnx_subject, reference
 from tests.deploy.report.chromium import Page, open_page
 
 pytestmark = pytest.mark.device
-SETTINGS = BenchSettings(warmup_seconds=0.0, minimum_runs=100, minimum_seconds=0.5, openings=1)
+SETTINGS = BenchSettings(warmup_seconds=0.0, minimum_runs=100, minimum_seconds=0.1, openings=1)
 # A name as long as those of users, without a place to break.
 NAME = "condconv_efficientnet_b0_8e_imagenet_calibrated_int8_per_channel"
 SMALLEST_TEXT = 12.0
@@ -90,4 +90,4 @@ def test_it_fits(engines: dict[str, Path], page: Page, tmp_path: Path, width: in
     assert report.verdict.findings[0].reason[1:20] in text
     assert f"{NAME}@wasm" in text
     assert page.value(BUTTON) is None
-    assert page.complaints == []
+    assert set(page.complaints) <= {"No available adapters."}, "which Chromium says where there is no WebGPU"

@@ -201,6 +201,8 @@ def test_ctrl_c_keeps_what_was_measured(server: Server, plan: BenchPlan):
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with little room."""
+    if shutil.which("mount") is None:
+        pytest.skip("no mount on the PATH (apt install mount)")
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(

@@ -83,7 +83,8 @@ def userland(kind: BoardKind, cache: Path) -> Path:
         for name in ("blas/libblas.so.3", "lapack/liblapack.so.3"):
             if (libraries / name).exists():
                 (libraries / Path(name).name).symlink_to(name)
-        partial.rename(root)
+        if not root.is_dir():  # else another run was faster
+            partial.rename(root)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return root

@@ -79,6 +79,7 @@ def test_words_of_a_machine() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_board_is_measured_through_its_session(
     adding: Callable[[int], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

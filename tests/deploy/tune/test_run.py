@@ -29,7 +29,7 @@ def test_a_tuned_export_and_the_same_from_its_forms(
 ) -> None:
     cache, tuned = tmp_path / "cache.json", tmp_path / "tuned"
     tuned.mkdir()
-    ran = condmix("export", weights, "-o", tuned / "net.onnx", "--tune", "--tune-cache", cache, "--tune-seconds", "3")
+    ran = condmix("export", weights, "-o", tuned / "net.onnx", "--tune", "--tune-cache", cache, "--tune-seconds", "1")
     assert ran.code == 0, ran.err
     assert files_in(tuned) == {"net.onnx", "net.condmix.json", "net.reference.npz", "net.forms.json"}
     assert " tuning   on board: " in ran.out
@@ -43,12 +43,6 @@ def test_a_tuned_export_and_the_same_from_its_forms(
     for layer, entry in tuning["forms"].items():
         if written[layer]["form"] != tuning["finisher"]:
             assert (written[layer]["form"], written[layer]["why"]) == (entry["form"], entry["why"])
-    runs = len(device.plans)
-    again = condmix("export", weights, "-o", tuned / "net.onnx", "--tune", "--tune-cache", cache, "-f", "--json", "-q")
-    assert again.code == 0, again.err
-    reused = json.loads(again.out)["tuning"]["reused"]
-    assert reused > 0
-    assert len(device.plans) > runs  # at least what the machine is has to be asked again
     forms = read_forms_file((tuned / "net.forms.json").read_bytes(), "net.forms.json")
     shared = tmp_path / "shared"
     shared.mkdir()

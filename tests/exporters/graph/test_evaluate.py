@@ -64,3 +64,13 @@ def test_the_graph_itself_is_left_alone() -> None:
     (cut, kernel) = values(model, "r", "kernel")
     PartialGraph(model, cut, [kernel])(np.zeros(3))
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
+
+
+def test_several_cuts_take_a_vector_each_and_one_may_be_a_target() -> None:
+    model = model_with_two_targets()
+    kernel, bias, result = values(model, "kernel", "bias", "y")
+    part = PartialGraph(model, [bias, kernel], [result, bias])
+    rows, columns = np.array([0.5, -2.0]), np.arange(8.0)
+    product, same = part(rows, columns)
+    np.testing.assert_allclose(product, (rows @ columns.reshape(2, 4))[None], atol=1e-6)
+    np.testing.assert_array_equal(same, rows[None])

@@ -8,7 +8,6 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from condmix.exporters.recognise import recognise
 from condmix.exporters.recognise.expert_outputs import find_expert_outputs
@@ -150,7 +149,9 @@ def test_the_finding_names_module_routing_and_proof(spelling: Spelling) -> None:
     assert isinstance(finding, Recognised)
     assert (finding.path, finding.routing_names) == ("layer", ("r",))
     count = 1 if spelling is in_one_convolution else 3
-    assert finding.proof.startswith(f"a sum of the outputs of {count} convolutions of one map, linear in 'r' (3 numbers)")
+    assert finding.proof.startswith(
+        f"a sum of the outputs of {count} convolutions of one map, linear in 'r' (3 numbers)"
+    )
 
 
 def test_a_batchnorm_an_expert_goes_into_the_experts() -> None:

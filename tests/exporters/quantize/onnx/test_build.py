@@ -11,13 +11,13 @@ import onnx
 import pytest
 
 from condmix.exporters.build import Prepared
-from condmix.exporters.errors import CalibrationError, NotExportableError
+from condmix.exporters.errors import CalibrationError
 from condmix.exporters.quantize.onnx.build import build_int8
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Build, Int8Kind
 from condmix.exporters.quantize.ranges import Range, Ranges
 from tests.exporters.graphs import to_bytes
-from tests.exporters.quantize.onnx.rounding import engine_operators, images_of, outputs, quality_db
+from tests.exporters.quantize.onnx.rounding import batched_outputs, engine_operators, images_of, outputs, quality_db
 
 COMPUTED_IN_FLOAT = {"Conv", "FusedConv", "MatMul", "Mul", "Sigmoid", "QuickGelu", "Add", "Relu", "Clip"}
 
@@ -176,13 +176,54 @@ def test_both_integer_types_mean_the_same(every_form: Prepared, ranges: Ranges, 
     np.testing.assert_array_equal(first.astype(int) - 128, second)
 
 
-@pytest.mark.parametrize("batch", [2, None])
-def test_condconv_at_a_batch_is_refused_by_name(every_form: Prepared, ranges: Ranges, batch: int | None) -> None:
-    with pytest.raises(NotExportableError) as caught:
-        build(every_form, ranges, batch=batch)
-    assert caught.value.problems == ("expand", "depthwise", "project")
-    shown = "any number of images" if batch is None else "2 images"
-    assert f"one image a call, not for {shown}; use --batch 1" in str(caught.value)
+@pytest.mark.parametrize(("batch", "sizes"), [(2, (2,)), (5, (5,)), (None, (1, 2, 3, 5))])
+@pytest.mark.parametrize("style", ["qdq", "qoperator"])
+def test_every_image_of_a_batch_has_its_own_kernel(
+    every_form: Prepared,
+    ranges: Ranges,
+    images: dict[str, np.ndarray],
+    expected: np.ndarray,
+    batch: int | None,
+    sizes: tuple[int, ...],
+    style: str,
+) -> None:
+    made = build(every_form, ranges, batch=batch, style=style)
+    alone = outputs(build(every_form, ranges).proto, images)
+    turned = {"input": images["input"][::-1].copy()}
+    for size in sizes:
+        found = batched_outputs(made.proto, images, size)
+        assert quality_db(expected, found) > 25
+        assert quality_db(alone, found) > 25
+        # Among other neighbours it is the same, up to the rounding of a few steps.
+        assert quality_db(found, batched_outputs(made.proto, turned, size)[::-1]) > 40
+        assert quality_db(batched_outputs(made.proto, images, size, optimised=False), found) > 35
+
+
+def test_what_a_batch_leaves_in_float_is_said(every_form: Prepared, ranges: Ranges) -> None:
+    fixed, free = (
+        {layer.path: layer for layer in build(every_form, ranges, batch=batch).layers} for batch in (3, None)
+    )
+    forms = {path: (fixed[path].form, free[path].form) for path in ("expand", "depthwise", "project")}
+    assert forms == {
+        "expand": ("product", "product"),
+        "depthwise": ("grouped", "experts"),
+        "project": ("product", "product"),
+    }
+    assert all(layer.int8 for layer in fixed.values() if layer.kind is Int8Kind.COND_CONV)
+    assert not free["depthwise"].int8
+    assert "depthwise or grouped for any number of images" in free["depthwise"].why
+    assert "--batch N keeps it in int8" in free["depthwise"].why
+
+
+def test_layers_that_are_asked_to_stay_in_float_do_at_a_batch(
+    every_form: Prepared, ranges: Ranges, images: dict[str, np.ndarray], expected: np.ndarray
+) -> None:
+    kept = frozenset({"expand", "depthwise"})
+    for batch in (3, None):
+        made = build(every_form, ranges, batch=batch, float_layers=kept)
+        assert {layer.path for layer in made.layers if not layer.int8} >= kept
+        assert {layer.why for layer in made.layers if layer.path in kept} == {"asked to stay in float"}
+        assert quality_db(expected, batched_outputs(made.proto, images, 3)) > 25
 
 
 def test_ranges_of_another_network_are_refused(every_form: Prepared, ranges: Ranges) -> None:
