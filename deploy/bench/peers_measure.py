@@ -118,9 +118,7 @@ class Measurement:
             "rows": [row.to_dict() for row in self.rows],
             "control": self.control.to_dict(),
             "noise_floor": self.noise_floor(),
-            "ratios": [
-                self.ratio(above, below).to_dict() for below in measured for above in measured if above is not below
-            ],
+            "ratios": [self.ratio(row, self.rows[0]).to_dict() for row in measured if self.rows[0].is_measured],
         }
 
     @classmethod

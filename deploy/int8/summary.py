@@ -19,7 +19,8 @@ SHOWN = 3
 def summarise(outcome: Int8Outcome, *, in_detail: bool = False) -> str:
     """What was made, how accurate, how much of it is int8, and what to do next; each section under its label."""
     network = outcome.network
-    head = f"condmix {condmix_version()}  {network.architecture}  {size_text(network.input_size, outcome.plan.batch)}  int8"
+    size = size_text(network.input_size, outcome.plan.batch)
+    head = f"condmix {condmix_version()}  {network.architecture}  {size}  int8"
     sections: tuple[Section, ...] = (
         ("float", parity_lines(outcome.shared)),
         ("calib", [] if outcome.calibration is None else _calibration_lines(outcome.calibration)),

@@ -236,7 +236,17 @@ def test_the_steps_end_in_a_page_with_every_sample(tmp_path: Path, monkeypatch: 
                 (folder / name).write_text("2.0")
 
     monkeypatch.setattr(front, "NetworkFiles", Written)
-    arguments = [str(tmp_path / "out"), "--network", "mixnet_s", "--peer", "openvino", "--rounds", "20"]
+    arguments = [
+        str(tmp_path / "out"),
+        "--network",
+        "mixnet_s",
+        "--peer",
+        "openvino",
+        "--rounds",
+        "20",
+        "--openings",
+        "1",
+    ]
     done = CliRunner().invoke(main, [*arguments, "--environment", f"openvino={environment}"])
     assert done.exit_code == 0, done.output
     page = (tmp_path / "out" / "bench-peers.md").read_text()

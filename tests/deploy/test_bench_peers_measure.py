@@ -179,7 +179,7 @@ def test_threads_reach_the_engine_and_one_thread_has_one_core(tmp_path: Path, th
 def test_a_measurement_comes_back_from_its_record() -> None:
     result, _, _ = _measured({"base": 0.0002, "other": 0.0002})
     assert Measurement.from_dict(json.loads(json.dumps(result.to_dict()))) == result
-    assert [one["numerator"] for one in result.to_dict()["ratios"]] == ["other", "base"]  # type: ignore[attr-defined]
+    assert [one["numerator"] for one in result.to_dict()["ratios"]] == ["base", "other"]  # type: ignore[attr-defined]
 
 
 def test_without_a_baseline_no_noise_floor_is_known() -> None:
