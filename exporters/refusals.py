@@ -65,7 +65,10 @@ NETWORKS: tuple[Reason, ...] = (
     _reason("TFLITE_OPERATOR", "have no TFLite form here", "a recurrent layer", "change the place, or export ONNX"),
     _reason("TFLITE_SIZE", "a TFLite file holds at most 2 GB", "32 experts at width 4", "fewer experts, or ONNX"),
     _reason(
-        "INT8_BATCH", "have an int8 form for one image a call", "`--int8 --batch 8` with CondConv", "use `--batch 1`"
+        "INT8_BATCH",
+        "int8 banks with float arithmetic are for one image a call",
+        "`--experts int8 --batch 8`",
+        "use `--batch 1`, or `--int8`",
     ),
     _reason("NO_EXPERTS", "there are no experts to store in int8", "`--experts int8` on MixNet", "leave the flag out"),
     _reason("MACHINE", "a file for this machine cannot be written", "`--condconv blocked` here", "the portable file"),

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from condmix.deploy.bench.peers_check import bound, laid_out, real
 from condmix.deploy.bench.peers_process import LONGEST_REASON, core_for_one_thread, start_bound, worker_command
-from condmix.deploy.bench.peers_rows import FLOAT32, Doubles, Floats, PeerRow, Reference
+from condmix.deploy.bench.peers_rows import FLOAT32, Doubles, PeerRow, Reference
 from condmix.runtime.bench.samples import Samples
 from condmix.runtime.bench.statistics import Ratio, blocks, compare_blocks
 from condmix.runtime.bench.worker_process import Worker
@@ -18,7 +19,6 @@ from condmix.runtime.bench.worker_process import worker_command as own_command
 from condmix.runtime.piped_process import WorkerEndedError
 from condmix.runtime.signature import Signature, Tensor
 from condmix.runtime.tflite_worker import Head
-from condmix.runtime.tolerance import Tolerance
 
 Start = Callable[[PeerRow, int | None], Worker]
 """(row, core) -> its worker, bound to that core; None leaves it where it likes."""
@@ -294,26 +294,3 @@ class _Runner:
         # In a line, and without the folder, which is different on every machine.
         self._failure = " ".join(reason.split()).replace(f"{self._folder.absolute()}/", "")[:LONGEST_REASON]
         self.close()
-
-
-def bound(reference: Reference) -> float:
-    """The largest difference of a float32 row: what our TFLite exports are held to, for everybody."""
-    tolerance = Tolerance.for_precision("float32_tflite")
-    return max(tolerance.relative, tolerance.own_error_multiple * reference.own_error)
-
-
-def laid_out(image_nchw: Floats, shape: Sequence[int | str], dtype: str, scale: tuple[float, int] | None) -> Tensor:
-    """The image in the layout and the numbers that a file takes: NCHW or NHWC, float32 or rounded by its scale."""
-    is_nchw = len(shape) == 4 and shape[1] == image_nchw.shape[1]
-    image = image_nchw if is_nchw else np.ascontiguousarray(np.moveaxis(image_nchw, 1, -1))
-    if scale is None:
-        return image
-    limits = np.iinfo(dtype)
-    steps = np.round(image.astype(np.float64) / scale[0]) + scale[1]
-    return np.clip(steps, limits.min, limits.max).astype(dtype)
-
-
-def real(outputs: Tensor, scale: tuple[float, int] | None) -> Doubles:
-    """[K, 1, classes] outputs as real numbers."""
-    values = outputs.astype(np.float64)
-    return values if scale is None else scale[0] * (values - scale[1])

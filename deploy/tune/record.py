@@ -67,12 +67,18 @@ class Tuned:
         """The whole network, tuned against untuned."""
         run = self.decided
         if run is None:
-            return "no whole network was measured: the written rule's forms stay"
+            return f"{self._without_networks()}: the written rule's forms stay"
         floor = "" if run.noise_floor is None else f"; noise floor {run.noise_floor:.2f}"
         if self.gain is None:
             return f"nothing was faster than the written rule's forms beyond the noise{floor}"
         made = "" if self.finisher == "portable" else f" as {self.finisher} file"
         return f"whole network{made} {self.gain.words()} of the untuned one{floor}"
+
+    def _without_networks(self) -> str:
+        if not any(one.run is not None for one in self.classes):
+            return "nothing was measured"
+        promised = any(one.bold() != one.table for one in self.classes)
+        return "no whole network was measured" if promised else "in no block another form promised to be faster"
 
     def explained(self, layers: Sequence[LayerRecord]) -> tuple[LayerRecord, ...]:
         """The layers as they were written; those that a finisher took over say what it was measured to be worth."""

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from condmix.deploy.bench.peers_check import bound, laid_out, real
 from condmix.deploy.bench.peers_measure import (
     MeasuredRow,
     Measurement,
     PeerSettings,
-    bound,
-    laid_out,
     measure_rows,
-    real,
     starter,
 )
 from condmix.deploy.bench.peers_rows import INT8, PeerRow, Reference

@@ -135,15 +135,17 @@ def test_the_archive_is_made_once_and_again_when_it_was_cut(
 
     def build(command: list[str], **_: object) -> object:
         made.append(command)
-        debian(Path(command[-1]), KINDS["x86_64"].triplet, KINDS["x86_64"].loader)
+        debian(Path(command[-2]), KINDS["x86_64"].triplet, KINDS["x86_64"].loader)
         return type("Ran", (), {"returncode": 0})
 
     monkeypatch.setattr(phone_archive.shutil, "which", lambda _name: "/bin/mmdebstrap")
     monkeypatch.setattr(phone_archive.subprocess, "run", build)
+    monkeypatch.setattr(phone_archive, "debian_mirror", lambda: ["http://mirror.example"])
     found = phone_python("adb", "x86_64", tmp_path)
     assert phone_python("adb", "x86_64", tmp_path) == found
     assert len(made) == 1
     assert "--architectures=amd64" in made[0]
+    assert made[0][-1] == "http://mirror.example"  # this machine's mirror alone, without the suite of security updates
     found.path.write_bytes(found.path.read_bytes()[:5000])
     assert phone_python("adb", "x86_64", tmp_path).sha256 == found.sha256
     assert len(made) == 2

@@ -13,7 +13,7 @@ from condmix.exporters.tune.assembly import Assembly
 from condmix.exporters.tune.measured import Timed, TimedRun
 from condmix.models.network import LoadedNetwork
 from tests.deploy.tune.conftest import MACHINE
-from tests.exporters.tune.test_assembly import ONE, TWO
+from tests.exporters.tune.test_assembly import ONE, TWO, site_class
 from tests.exporters.tune.test_measured import timed
 
 TABLE = Timed(name="table", ratio=1.0, low=None, high=None)
@@ -53,6 +53,11 @@ def test_the_summary() -> None:
     [
         ({"chosen": "table"}, "nothing was faster than the written rule's forms beyond the noise; noise floor 0.02"),
         ({"decided": None}, "no whole network was measured: the written rule's forms stay"),
+        ({"decided": None, "classes": ()}, "nothing was measured: the written rule's forms stay"),
+        (
+            {"decided": None, "classes": (site_class("x", {"kernel": 1.0, "matmul": 1.3}),)},
+            "in no block another form promised to be faster: the written rule's forms stay",
+        ),
         (
             {"finisher": "blocked"},
             "whole network as blocked file 0.80 (0.79 to 0.81) of the untuned one; noise floor 0.02",

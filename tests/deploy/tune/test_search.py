@@ -165,6 +165,15 @@ def test_when_the_time_is_up_the_rule_stays_and_it_says_so(searched: Searched) -
     assert any("the time for tuning (--tune-seconds) was up" in one.why for one in tuned.forms)
 
 
+def test_blocks_that_were_in_time_and_networks_that_were_not(searched: Searched) -> None:
+    said: list[str] = []
+    late = lambda: 1e9 if any("whole networks" in one for one in said) else 0.0  # noqa: E731 - a clock
+    tuned = searched(MadeUp(FAST_KERNELS), seconds=100.0, now=late, say=said.append)
+    assert (tuned.chosen, tuned.decided, tuned.networks) == ("table", None, ())
+    assert tuned.verdict() == "no whole network was measured: the written rule's forms stay"
+    assert any("was not tried on the whole network: the time for tuning" in note for note in tuned.notes)
+
+
 def test_a_candidate_that_the_engine_refuses_is_left_alone(searched: Searched) -> None:
     made_up = MadeUp(FAST_KERNELS)
     made_up.failing = ("kernel",)
