@@ -21,7 +21,6 @@ from condmix.exporters.quantize.tflite.layer_records import TfliteInt8Layer
 from condmix.exporters.quantize.tflite.observation import observation
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.verify.rounded import Run
-from condmix.exporters.verify.tflite import in_layout
 from condmix.runtime.litert_session import LiteRtBackend
 
 FLOAT = "float"
@@ -100,11 +99,11 @@ def _routing(build: TfliteInt8Build, values: Iterable[str], images: Iterable[np.
     known = set(session.tensor_names())
     if not names or not set(names.values()) <= known:
         return {}
-    (feed,) = session.signature.inputs
+    run = as_run(session, build.layout, session.end_scales())
     rows: dict[str, list[np.ndarray]] = {value: [] for value in names}
     for image in images:
-        batch = int(feed.shape[0])
-        session.run({feed.name: np.repeat(in_layout(image[None], build.layout), batch, axis=0)})
+        # A call of several images is filled up with this one, and its first row is read.
+        run(image[None])
         for value, tensor in names.items():
             rows[value].append(session.real(tensor)[0].reshape(-1))
     return {value: np.stack(found) for value, found in rows.items()}

@@ -6,8 +6,10 @@ CPU is emulated (qemu), its network is its own, so that an adbd that trusts ever
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -114,6 +116,7 @@ class VirtualPhone:
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
     space: str = ""
+    lost_network: Path | None = None
 
     def adb(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One call of adb."""
@@ -133,6 +136,12 @@ class VirtualPhone:
     def left(self) -> list[str]:
         """The names in /data/local/tmp, as the phone sees them."""
         return sorted(self.adb("shell", "ls /data/local/tmp").stdout.split())
+
+    def lose_power(self) -> None:
+        """All that ran on it has ended at once; adb's server, in the same network, finds out by itself."""
+        self.lost_network = Path(f"/proc/{self.process.pid}/ns/net").readlink()
+        self.process.kill()
+        self.process.wait(20)
 
     def end(self) -> None:
         """The server has ended, and the phone with all that ran on it."""
@@ -155,7 +164,13 @@ def start_phone(folder: Path, userland: Path, *, port: int, space: str = "") -> 
 
 
 def restart_phone(phone: VirtualPhone) -> None:
-    """It has lost its power and got it back, with what lay on its disk. It must have ended."""
+    """It has got its power back, with what lay on its disk. The server that knew it before has ended."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (place / "ns/net").readlink() == phone.lost_network and b"fork-server" in (
+                place / "cmdline"
+            ).read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
     phone.process = _switched_on(phone.root, phone.bin, real_adb(), phone.space)
     _plugged_in(phone)
 

@@ -125,8 +125,7 @@ def test_a_measurement_from_nothing_and_back_to_it(phones: Phones):
 
 def test_the_phone_loses_its_power_while_it_measures(phones: Phones):
     running = phones.start(ENDLESS).until("round")
-    phones.phone.process.kill()
-    phones.phone.process.wait(20)
+    phones.phone.lose_power()
     running.end().assert_refused("adb: measure: the link to the phone was lost", "Check the cable")
     assert phones.find("condmix-lock"), "nobody was there to remove it"
     assert phones.find("condmix-work/session-*")

@@ -53,6 +53,20 @@ def test_both_formats_with_their_proof(
         assert len(artifact["routing_drift"]) == 4
 
 
+def test_integers_at_both_ends(condmix: Run, int8_weights: Path, images_npy: Path, exported: Path) -> None:
+    folder = exported / "ends"
+    folder.mkdir()
+    ran = condmix(
+        "export", int8_weights, "--format", "onnx,tflite", "--int8", "--ranges", exported / "net_int8.ranges.json",
+        "--calib", images_npy, "--io-dtype", "int8", "-o", folder,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    for artifact in record_of(folder)["artifacts"]:  # type: ignore[attr-defined]
+        assert artifact["options"]["io_dtype"] == "int8"
+        assert artifact["verification"]["agreement"][0]["sqnr_db_median"] > 15
+        assert len(artifact["routing_drift"]) == 4
+
+
 def test_ranges_of_an_earlier_run_serve_again_but_no_other_network(
     condmix: Run, int8_weights: Path, weights: Path, images_npy: Path, tmp_path: Path
 ) -> None:
