@@ -99,7 +99,9 @@ def test_both_engines_on_software_webgpu(digits: Path, engines: dict[str, Path],
     if "missing" in report.sections:
         pytest.skip(f"this Chromium finds no adapter for WebGPU: {report.sections['missing']}")
     check(report, ["digits.onnx@wasm", "digits.onnx@webgpu", "digits.tflite@wasm", "digits.tflite@webgpu"])
-    assert report.sections["browser"]["subjects"]["digits.tflite@webgpu"]["fully_accelerated"] is True
+    # Mixing several kernel elements a column (exporters/tflite/mixing.py) is quicker on CPUs and leaves a few small
+    # operators to WASM here; were it True again, docs/browser.md would have to say so.
+    assert report.sections["browser"]["subjects"]["digits.tflite@webgpu"]["fully_accelerated"] is False
     assert "whose WebGPU is software" in report.verdict.first_line()
 
 
