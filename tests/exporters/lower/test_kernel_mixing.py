@@ -38,9 +38,9 @@ def test_one_row_of_kernel_numbers_an_image(size: int | None) -> None:
     layer, model, batch = layer_and_model(case, size)
     builder = NodeBuilder(layer.path)
     mixed = mix_kernels(builder, layer, batch)
-    assert mixed.shape == ir.Shape((size or "batch", case.experts_eoihw[0].size))
+    assert mixed.shape == ir.Shape((1, size or "batch", case.experts_eoihw[0].size))
     flat = case.experts_eoihw.reshape(3, -1).astype(np.float64)
-    assert_same(case.routing_ne @ flat, run_instead(model, layer, builder, mixed, case))
+    assert_same((case.routing_ne @ flat)[None], run_instead(model, layer, builder, mixed, case))
 
 
 def test_a_constant_bias_is_stored_as_it_is() -> None:
