@@ -181,5 +181,6 @@ def forms(folder: Path) -> bytes:
         runtime="onnxruntime 1.31.1",
         machine="x86_64",
         threads=1,
+        finisher="",
         forms=layers,
     ).content()
