@@ -218,7 +218,7 @@ ZOO_CASES = (
     _zoo("condconv_mobilenet_v2", 2, condconv=19),
     _zoo("condconv_mnasnet_a1", 3, condconv=18),
     _zoo("condconv_resnet50", 4, condconv=10, width=0.25),
-    _zoo("condconv_efficientnet_b0_4e", 5, condconv=24),
+    _zoo("condconv_efficientnet_b0_4e", 45, condconv=24),
     _zoo("condconv_efficientnet_b0_8e", 6, condconv=24),
     _zoo("condconv_efficientnet_b0_depth_8e", 7, condconv=33),
     _zoo("mixconv_mobilenet_v1", 8, mixconv=13),

@@ -22,7 +22,7 @@ from tests.conformance.cases import CASES
 
 QUICK = ("flat_bank", "split_dict_same")
 SLOW = (
-    "condconv_digits", "mixnet_digits", "expert_bias", "sigmoid_attention", "weighted_sums", "slice_split",
+    "condconv_digits", "mixnet_digits", "expert_bias", "sigmoid_attention", "running_sum", "slice_split",
     "uneven_split", "kernel_by_norm",
 )  # fmt: skip
 NAMED = {case.name: case for case in CASES}
@@ -60,12 +60,13 @@ def cases() -> Iterator[object]:
         for images, dynamo in ((3, True), (3, False), (1, False)):
             quick = name in QUICK and images == 3 and dynamo
             label = f"{name}, batch {images}, {'new' if dynamo else 'old'} exporter"
-            yield pytest.param(name, images, dynamo, id=label, marks=() if quick else pytest.mark.slow)
+            yield pytest.param(NAMED[name], images, dynamo, id=label, marks=() if quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("name", "images", "dynamo"), list(cases()))
-def test_a_stock_export_is_recognised_like_the_network(name: str, images: int, dynamo: bool, tmp_path: Path) -> None:
-    case = NAMED[name]
+@pytest.mark.parametrize(("case", "images", "dynamo"), list(cases()))
+def test_a_stock_export_is_recognised_like_the_network(
+    case: ConformanceCase, images: int, dynamo: bool, tmp_path: Path
+) -> None:
     module = case.build()
     path = stock(module, case, images, tmp_path / "stock.onnx", dynamo=dynamo)
     source = read_onnx(path, None, silent)

@@ -86,7 +86,7 @@ _LAYERS = tuple(f"blocks.{block}.{layer}" for block in (0, 1) for layer in ("red
 SOFTMAX_ATTENTION = foreign_case(
     name="softmax_attention",
     construct=lambda: Trunk(DynamicBottleneck(8, 12, 2), DynamicBottleneck(12, 12, 1), width=8, features=12),
-    seed=106,
+    seed=108,
     condconv_layers=_LAYERS,
     routers=tuple(f"{path}.attention.fc2" for path in _LAYERS),
     hidden_routers=tuple(f"{path}.attention.fc1" for path in _LAYERS),
