@@ -109,46 +109,36 @@ def _asked_mixconv(layer: MixConvLayer, batch: BatchAxis, asked: LayerForm) -> M
 
 def _condconv_record(layer: CondConvLayer, form: str, why: str) -> LayerRecord:
     convolution, mixing = layer.convolution_multiply_adds, layer.mixing_multiply_adds
-    return LayerRecord(
-        path=layer.path,
-        kind=LayerKind.COND_CONV,
-        recognised=True,
-        form=form,
-        why=why,
-        details=layer.details(),
-        multiply_adds=convolution * layer.experts if form == "experts" else convolution + mixing,
-        weight_bytes=layer.weight_bytes,
-    )
+    multiply_adds = convolution * layer.experts if form == "experts" else convolution + mixing
+    return _record(layer, LayerKind.COND_CONV, form, why, (multiply_adds, layer.weight_bytes))
 
 
 def _mixconv_record(layer: MixConvLayer, form: str, why: str) -> LayerRecord:
     _, cuts = form_cuts(form)
     written = recut(layer, cuts) if cuts else layer
-    multiply_adds, weight_bytes = written.multiply_adds, written.weight_bytes
+    costs = (written.multiply_adds, written.weight_bytes)
     if form == mixconv_merged.FORM.name:
         taps = layer.output_chw[0] * int(np.prod(mixconv_merged.merged_settings(layer).kernel))
-        multiply_adds = taps * layer.output_chw[1] * layer.output_chw[2]
-        weight_bytes = 4 * (taps + layer.output_chw[0])
+        costs = (taps * layer.output_chw[1] * layer.output_chw[2], 4 * (taps + layer.output_chw[0]))
+    return _record(layer, LayerKind.MIX_CONV, form, why, costs)
+
+
+def _pointwise_record(layer: PointwiseGroups, form: str, why: str) -> LayerRecord:
+    return _record(layer, LayerKind.MIX_CONV, form, why, (layer.multiply_adds(form), layer.weight_bytes(form)))
+
+
+def _record(
+    layer: CondConvLayer | MixConvLayer | PointwiseGroups, kind: LayerKind, form: str, why: str, costs: tuple[int, int]
+) -> LayerRecord:
+    """costs: multiply-adds for one image, and bytes of weights."""
+    multiply_adds, weight_bytes = costs
     return LayerRecord(
         path=layer.path,
-        kind=LayerKind.MIX_CONV,
+        kind=kind,
         recognised=True,
         form=form,
         why=why,
         details=layer.details(),
         multiply_adds=multiply_adds,
         weight_bytes=weight_bytes,
-    )
-
-
-def _pointwise_record(layer: PointwiseGroups, form: str, why: str) -> LayerRecord:
-    return LayerRecord(
-        path=layer.path,
-        kind=LayerKind.MIX_CONV,
-        recognised=True,
-        form=form,
-        why=why,
-        details=layer.details(),
-        multiply_adds=layer.multiply_adds(form),
-        weight_bytes=layer.weight_bytes(form),
     )

@@ -21,6 +21,8 @@ from condmix.deploy.devices.emulated_cpu import CPUS, EmulatedCpu
 
 _PACKAGES = "python3,openssh-server,dash,coreutils,tar,libstdc++6,libgomp1,libatomic1,libfaketime"
 _SPACE = "400m"
+HOME = "home/pi"
+"""Of the board's user, below the board's root."""
 _SECONDS = 30.0
 
 
@@ -104,7 +106,7 @@ class VirtualBoard:
     @property
     def home(self) -> Path:
         """Of its user, as this machine sees it."""
-        return self.folder / "home/pi"
+        return self.folder / HOME
 
     @property
     def kept(self) -> Path:
@@ -168,7 +170,8 @@ class VirtualBoard:
         """Its small disk, /home/pi/small, as this machine sees it."""
         assert self.process is not None
         first = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
-        return Path(f"/proc/{first}/root/home/pi/small")
+        root = Path("/proc", first, "root")  # Linux shows the board's own file system there
+        return root / HOME / "small"
 
     def sessions(self, folder: Path | None = None) -> list[Path]:
         """What sessions have left; a cut one may take a moment to notice."""
@@ -189,7 +192,7 @@ class VirtualBoard:
 
 def make_board(name: str, kind: BoardKind, userland: Path, folder: Path) -> VirtualBoard:
     """It is off; it has keys, a user with an empty home, and a port of its own."""
-    for place in ("binfmt", "root", "home/pi/small", "run/board", "tmp", "keys"):
+    for place in ("binfmt", "root", f"{HOME}/small", "run/board", "tmp", "keys"):
         (folder / place).mkdir(parents=True)
     keys = folder / "keys"
     for key in ("host", "user"):

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from condmix.exporters.build import Build, build_from
 from condmix.exporters.errors import OnnxInputError
 from condmix.exporters.onnx_input.element_types import with_floats
-from condmix.exporters.onnx_input.read import OnnxSource, read_onnx
+from condmix.exporters.onnx_input.read import OnnxSource
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.tflite.build import build_tflite
 from condmix.exporters.tflite.options import TfliteOptions
@@ -24,6 +24,7 @@ from condmix.exporters.verify.records import Verification
 from condmix.exporters.verify.tflite import verify_tflite
 from condmix.exporters.verify.verify import verify
 from condmix.runtime.tolerance import Tolerance
+from tests.exporters.onnx_input.reading import problems, read, silent
 from tests.exporters.onnx_input.sketches import (
     Sketch,
     batched_groups,
@@ -34,14 +35,6 @@ from tests.exporters.onnx_input.sketches import (
 )
 
 FLOAT32 = Tolerance.for_precision("float32")
-
-
-def silent(_stage: str) -> None:
-    """Nobody is watching."""
-
-
-def read(model: onnx.ModelProto, folder: Path, size: tuple[int | None, int, int] | None = None) -> OnnxSource:
-    return read_onnx(saved(model, folder), size, silent)
 
 
 def exported(source: OnnxSource, batch: int | None = 1) -> tuple[Build, Verification]:
@@ -64,12 +57,6 @@ def kinds(built: Build) -> Counter[str]:
 
 def operators(built: Build) -> Counter[str]:
     return Counter(node.op_type for node in built.final.proto.graph.node)
-
-
-def problems(model: onnx.ModelProto, folder: Path, size: tuple[int | None, int, int] | None = None) -> dict[str, str]:
-    with pytest.raises(OnnxInputError) as caught:
-        read(model, folder, size)
-    return dict(caught.value.problems)
 
 
 @pytest.mark.parametrize("batch", [1, 3, None])
@@ -228,56 +215,6 @@ def test_several_outputs_keep_their_names(tmp_path: Path) -> None:
     built, proof = exported(read(model, tmp_path), None)
     assert proof.passed
     assert [value.name for value in built.final.proto.graph.output] == ["scores", "routing"]
-
-
-def test_open_sizes_need_to_be_given(tmp_path: Path) -> None:
-    s = Sketch(5)
-    s.weights("w", 6, 3, 3, 3)
-    s.node("Conv", ["x", "w"], "y")
-    model = s.model({"x": ["n", 3, "h", "w_"]}, {"y": ["n", 6, "h2", "w2"]})
-    assert "leaves its height open ('h')" in str(problems(model, tmp_path)) or "width" in str(problems(model, tmp_path))
-    assert read(model, tmp_path, (None, 12, 9)).input_size == (3, 12, 9)
-    found = problems(model, tmp_path, (1, 12, 9))
-    assert found["ONNX_INPUT_SIZE"].startswith("its input 'x' has channels 3, --input-size says 1")
-
-
-def test_inputs_that_are_no_batch_of_images_are_refused(tmp_path: Path) -> None:
-    s = Sketch(5)
-    s.node("Relu", ["x"], "y")
-    assert (
-        "has shape [1, 8]: expected a batch of images"
-        in problems(s.model({"x": [1, 8]}, {"y": [1, 8]}), tmp_path)["ONNX_INPUT_RANK"]
-    )
-    two = Sketch(5)
-    two.node("Add", ["x", "z"], "y")
-    shape: list[int | str] = [1, 3, 4, 4]
-    assert problems(two.model({"x": shape, "z": shape}, {"y": shape}), tmp_path)["ONNX_INPUTS"].startswith(
-        "it has 2 inputs ('x', 'z'): expected one batch of images"
-    )
-    cast = Sketch(5)
-    cast.node("Cast", ["x"], "y", to=TensorProto.FLOAT)
-    found = problems(cast.model({"x": shape}, {"y": shape}, element=TensorProto.UINT8), tmp_path)
-    assert found["ONNX_INPUT_TYPE"].startswith("its input 'x' is uint8")
-
-
-def test_a_shape_that_depends_on_the_image_is_refused(tmp_path: Path) -> None:
-    s = Sketch(5)
-    s.node("NonZero", ["x"], "places")
-    s.node("Cast", ["places"], "y", to=TensorProto.FLOAT)
-    found = problems(s.model({"x": [1, 3, 4, 4]}, {"y": ["rank", "found"]}), tmp_path)
-    assert list(found) == ["ONNX_DYNAMIC"]
-
-
-def test_values_beyond_all_memory_are_never_computed(tmp_path: Path) -> None:
-    s = Sketch(5)
-    s.ints("huge", 1, 3, 100_000, 100_000)
-    s.node("Expand", ["x", "huge"], "y")
-    found = problems(s.model({"x": [1, 3, 1, 1]}, {"y": [1, 3, 100_000, 100_000]}), tmp_path)
-    assert found["ONNX_TOO_LARGE"].startswith("its value 'y' would hold 30000000000 numbers")
-    s = Sketch(5)
-    s.node("Relu", ["x"], "y")
-    shape: list[int | str] = [1, 3, 60_000, 60_000]
-    assert "too large to be run" in problems(s.model({"x": shape}, {"y": shape}), tmp_path)["ONNX_TOO_LARGE"]
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
