@@ -25,6 +25,8 @@ class Loading:
     settings: Mapping[str, object] = field(default_factory=dict)
     input_size: RequestedSize | None = None
     allow_pickle: bool = False
+    input_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -45,6 +47,18 @@ class Loading:
             ]
         if problems:
             summary = "these flags contradict each other:"
+            raise PlanError(summary, problems)
+
+    def refuse_weights_flags(self, what: str) -> None:
+        """Nothing happens unless something was said about a network that `what` says itself. Raises PlanError."""
+        given = (("--arch", self.architecture), ("--factory", self.factory), ("--set", self.settings or None))
+        problems = [
+            f"{flag} is about weights files, {what} says itself what it computes: leave it out"
+            for flag, value in given
+            if value is not None
+        ]
+        if problems:
+            summary = "these flags contradict the file:"
             raise PlanError(summary, problems)
 
     @property

@@ -1,15 +1,19 @@
-"""Where a network comes from: weights that PyTorch runs, or an ONNX file that somebody exported. One door for both."""
+"""Where a network comes from: weights that PyTorch runs, a program or an ONNX file that somebody made. One door."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from condmix.deploy.loading import Loading, load_network
 from condmix.exporters.captured import Captured
+from condmix.exporters.output_kinds import kinds_of
+from condmix.exporters.rename import with_names
 from condmix.exporters.verify.oracle import Oracle, oracle_of
 from condmix.models.errors import SettingsError
+from condmix.models.file_kind import FileKind, identify
 from condmix.models.network import LoadedNetwork
 from condmix.models.preprocessing import Preprocessing, assumed
 
@@ -29,13 +33,28 @@ def open_source(loading: Loading, report_progress: Callable[[str], None]) -> Sou
     """The network in the file, captured. Raises subclasses of ModelError, CaptureError, or OnnxInputError."""
     if loading.is_onnx:
         return _open_onnx(loading, report_progress)
+    kind = identify(loading.model)
+    if kind.is_program:
+        return _open_program(loading, kind, report_progress)
     from condmix.exporters.capture import capture
 
     report_progress("load")
     network = load_network(loading)
     report_progress("capture")
     captured = capture(network.module, network.input_size)
-    return Source(network=network, captured=captured, oracle=oracle_of(network.module))
+    return _named(loading, Source(network=network, captured=captured, oracle=oracle_of(network.module)))
+
+
+def _named(loading: Loading, source: Source) -> Source:
+    """The source with the names that were asked for; the network knows what its outputs are."""
+    network, captured = source.network, source.captured
+    if network.class_names is not None:
+        kinds = kinds_of(captured.model.graph, len(network.class_names))
+        captured = dataclasses.replace(captured, output_kinds=kinds)
+    captured, oracle = with_names(captured, source.oracle, loading.input_names, loading.output_names)
+    return Source(
+        network=dataclasses.replace(network, output_kinds=captured.output_kinds), captured=captured, oracle=oracle
+    )
 
 
 def _open_onnx(loading: Loading, report_progress: Callable[[str], None]) -> Source:
@@ -55,7 +74,28 @@ def _open_onnx(loading: Loading, report_progress: Callable[[str], None]) -> Sour
         source_sha256=found.sha256,
         notes=(*found.notes, *notes),
     )
-    return Source(network=network, captured=found.captured, oracle=found.oracle)
+    return _named(loading, Source(network=network, captured=found.captured, oracle=found.oracle))
+
+
+def _open_program(loading: Loading, kind: FileKind, report_progress: Callable[[str], None]) -> Source:
+    from condmix.exporters.program.read import read_program
+
+    loading.refuse_weights_flags(f"a {kind.value}")
+    asked = loading.input_size
+    size = None if asked is None else (asked.channels, asked.height, asked.width)
+    found = read_program(loading.model, kind, size, report_progress, allow_pickle=loading.allow_pickle)
+    usual = Preprocessing.default(found.input_size[0])
+    network = LoadedNetwork(
+        architecture=f"program:{loading.model.stem}",
+        settings={},
+        input_size=found.input_size,
+        preprocessing=usual,
+        class_names=None,
+        source=loading.model,
+        source_sha256=found.sha256,
+        notes=(*found.notes, assumed(usual, "the program")),
+    )
+    return _named(loading, Source(network=network, captured=found.captured, oracle=found.oracle))
 
 
 def _preprocessing(metadata: Mapping[str, str], channels: int) -> tuple[Preprocessing, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 import torch
@@ -19,7 +19,9 @@ from torch import nn
 from condmix.exporters.captured import CAPTURE_OPSET, Captured, Tap
 from condmix.exporters.errors import CaptureError
 from condmix.exporters.graph.facts import MODULE_KEY
+from condmix.exporters.output_kinds import kinds_of, usual_name
 from condmix.exporters.simplify import simplify
+from condmix.exporters.structure import located_tensors, names_of, tensors_of
 
 __all__ = ["CAPTURE_OPSET", "Captured", "Tap", "capture"]
 
@@ -37,6 +39,7 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
     network = copy.deepcopy(module).eval()
     try:
         with _quiet():
+            names = _flattened(network, example)
             program = torch.onnx.export(
                 network,
                 (example,),
@@ -52,7 +55,7 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
         message = "torch.onnx.export returned no program: expected an ONNXProgram; is torch at least 2.9?"
         raise CaptureError(message)
     model = program.model
-    _name_outputs(model.graph)
+    _name_outputs(model.graph, names)
     paths = {output.name: _module_path(node) for node in model.graph for output in node.outputs}
     taps = _taps(model.graph)
     simplified = simplify(model)
@@ -61,7 +64,11 @@ def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
         path = _weight_path(node) or paths.get(node.outputs[0].name) or _reader_path(node, paths)
         node.metadata_props[MODULE_KEY] = path or ""
     present = {output.name for node in simplified.graph for output in node.outputs}
-    return Captured(model=simplified, taps=tuple(tap for tap in taps if tap.value_name in present))
+    return Captured(
+        model=simplified,
+        taps=tuple(tap for tap in taps if tap.value_name in present),
+        output_kinds=kinds_of(simplified.graph),
+    )
 
 
 @contextlib.contextmanager
@@ -92,16 +99,43 @@ def _explain(error: Exception, input_size: tuple[int, int, int]) -> str:
     )
 
 
-def _name_outputs(graph: ir.Graph) -> None:
-    """Give the outputs the field's usual names: `logits` for a single (batch, classes), else `output<i>`."""
-    taken = {output.name for node in graph for output in node.outputs}
+def _flattened(network: nn.Module, example: torch.Tensor) -> tuple[str | None, ...]:
+    """The network returns its tensors side by side, which is all that torch's exporter takes; their own names."""
+    with torch.no_grad():
+        result = network(example)
+    if isinstance(result, torch.Tensor):
+        return (None,)
+    located = located_tensors(result)
+    own = type(network)
+
+    def forward(self: nn.Module, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(tensors_of(own.forward(self, *inputs)))
+
+    # A class of its own, not a module around it: the paths of the modules stay what they are.
+    network.__class__ = type(own.__name__, (own,), {"forward": forward})
+    return names_of([path for path, _ in located])
+
+
+def _name_outputs(graph: ir.Graph, names: Sequence[str | None]) -> None:
+    """Outputs have the names of the network's code, else the field's usual one for a single one, else `output<i>`."""
+    for value in _inner_values(graph):
+        if value.name in names:
+            value.name = f"{value.name}_inner"
+    taken = {value.name for value in (*_inner_values(graph), *graph.inputs)}
     single = len(graph.outputs) == 1
-    for index, value in enumerate(graph.outputs):
-        wanted = "output" if single else f"output{index}"
-        if single and value.shape is not None and len(value.shape) in (1, 2):
-            wanted = "logits"
-        if wanted not in taken and not value.is_graph_input():
-            value.name = wanted
+    for value, name, number in zip(graph.outputs, names, range(len(names)), strict=True):
+        wanted = name or ((usual_name(value) or "output") if single else f"output{number}")
+        if value.is_graph_input():
+            continue
+        while wanted in taken:
+            wanted = f"{wanted}_output"
+        value.name = wanted
+
+
+def _inner_values(graph: ir.Graph) -> list[ir.Value]:
+    """What the graph computes or stores and does not return."""
+    computed = [output for node in graph for output in node.outputs]
+    return [value for value in (*computed, *graph.initializers.values()) if not value.is_graph_output()]
 
 
 def _scopes(node: ir.Node) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
@@ -25,3 +26,5 @@ class Captured:
     model: ir.Model
     taps: tuple[Tap, ...]
     """Module outputs in the order in which the graph computes them."""
+    output_kinds: Mapping[str, str] = field(default_factory=dict)
+    """What each output is, in the words of `condmix.runtime.output_kind`, by name."""

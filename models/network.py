@@ -21,7 +21,8 @@ class LoadedNetwork:
     "onnx:NAME" for a graph that somebody else exported;
     `settings` are the changes to its defaults. `input_size` is channels, height and width of one input.
     `source_sha256` is the check sum of the file at `source`; both are None where there was no file.
-    `notes` are sentences on what was done or assumed while loading, for the report.
+    `notes` are sentences on what was done or assumed while loading, for the report. `output_kinds` says what each
+    output is, by name, once the network was captured.
     """
 
     architecture: str
@@ -32,6 +33,7 @@ class LoadedNetwork:
     source: Path | None
     source_sha256: str | None
     notes: tuple[str, ...]
+    output_kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def yardstick(self) -> str:

@@ -19,7 +19,8 @@ from condmix.deploy.int8.flags import int8_flags_of, int8_options
 from condmix.deploy.invocation import current_invocation
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
-from condmix.deploy.output_names import output_names
+from condmix.deploy.naming import naming_options
+from condmix.deploy.output_names import output_names as written_names
 from condmix.deploy.parameters import (
     BatchSize,
     NearestChoice,
@@ -138,6 +139,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
     type=click.Path(path_type=Path),
     help="Verify on these: a folder of pictures, or a preprocessed .npy (N,C,H,W).",
 )
+@naming_options
 @int8_options
 @tune_options
 @click.option("-f", "--overwrite", is_flag=True, help="Replace existing files.")
@@ -164,6 +166,8 @@ def export(
     layout: str,
     tolerance: float | None,
     images: Path | None,
+    output_names: tuple[str, ...] | None,
+    input_names: tuple[str, ...] | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -206,6 +210,8 @@ def export(
         settings=settings,
         input_size=input_size,
         allow_pickle=allow_pickle,
+        input_names=input_names,
+        output_names=output_names,
     )
     if int8:
         check_float_flags(_typed())
@@ -221,7 +227,7 @@ def export(
             verbose=verbose,
         )
     choices = choose_formats(formats, flags)
-    names = output_names(model, output, choices)
+    names = written_names(model, output, choices)
     require_room((*names.all, *(() if tuning is None else (names.forms,))), overwrite=overwrite)
     # From here on it takes seconds: torch is imported.
     with stage_progress(quiet=quiet) as report_progress:

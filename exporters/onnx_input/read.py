@@ -24,6 +24,7 @@ from condmix.exporters.onnx_input.shapes import ImageInput, image_input, own_inp
 from condmix.exporters.onnx_input.static import require_static, with_sizes
 from condmix.exporters.onnx_input.unbake import unbake
 from condmix.exporters.onnx_input.upgrade import upgrade
+from condmix.exporters.output_kinds import kinds_of
 from condmix.exporters.rewrite import TIDY_RULES
 from condmix.exporters.rewrite.driver import run_rules
 from condmix.exporters.simplify import simplify
@@ -55,9 +56,15 @@ def read_onnx(
     size: channels (None for the file's own), height and width, for a file that leaves them open.
     Raises OnnxInputError with reason codes for what is no such network.
     """
-    place = str(path)
     report_progress("read")
-    file = read_file(path)
+    return read_content(read_file(path), size, report_progress)
+
+
+def read_content(
+    file: OnnxFile, size: tuple[int | None, int, int] | None, report_progress: Callable[[str], None]
+) -> OnnxSource:
+    """The same of a content that is read already; a program that was converted comes in here as well."""
+    place = str(file.path)
     require_exportable(file)
     original, notes = _in_float32(file)
     taken = image_input(original.graph, size)
@@ -93,7 +100,7 @@ def read_onnx(
         channels_last=taken.channels_last,
     )
     return OnnxSource(
-        captured=Captured(model=model, taps=taps_of(model)),
+        captured=Captured(model=model, taps=taps_of(model), output_kinds=kinds_of(model.graph)),
         oracle=oracle,
         input_size=taken.size,
         sha256=file.sha256,

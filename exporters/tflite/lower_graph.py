@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from condmix.exporters.errors import GraphError, NotExportableError
-from condmix.exporters.graph.facts import attribute_int, is_op, module_path, only_consumer, static_shape
+from condmix.exporters.graph.facts import attribute_int, constant, is_op, module_path, only_consumer, static_shape
 from condmix.exporters.named.condconv import is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
 from condmix.exporters.tflite.arithmetic import is_relu6
 from condmix.exporters.tflite.condconv import condconv
-from condmix.exporters.tflite.emitter import Emitter, nhwc
+from condmix.exporters.tflite.emitter import Emitter, nhwc, to_nhwc
 from condmix.exporters.tflite.expansions import Expanded, find_expanded, write_expanded
 from condmix.exporters.tflite.gelu import gelu_end
 from condmix.exporters.tflite.lowering import Unsupported
 from condmix.exporters.tflite.mixconv import mixconv
 from condmix.exporters.tflite.model import Tensor, TfliteModel
-from condmix.exporters.tflite.movement import MOVEMENTS, TO_NHWC, as_nchw
+from condmix.exporters.tflite.movement import MOVEMENTS, TO_NHWC, as_nchw, copied
 from condmix.exporters.tflite.operators import OPERATORS
 from condmix.exporters.tflite.resampling import RESAMPLINGS
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, TensorType
@@ -88,7 +88,7 @@ def lower_graph(
         summary = "these operators have no TFLite form here; change the network at these places, or export ONNX:"
         raise NotExportableError(summary, tuple(problems))
     emitter.path = emitter.source = ""
-    outputs = tuple(_output(emitter, value) for value in model.graph.outputs)
+    outputs = _outputs(emitter, model.graph.outputs, inputs)
     lowered = TfliteModel(
         description=description,
         operations=tuple(emitter.operations),
@@ -110,6 +110,24 @@ def _input(emitter: Emitter, value: ir.Value, layout: str) -> Tensor:
     tensor = Tensor(name=emitter.unique(f"{value.name}_nchw"), shape=shape, type=TensorType.FLOAT32)
     emitter.bind(value, emitter.transpose(tensor, TO_NHWC, "channels_last"))
     return tensor
+
+
+def _outputs(emitter: Emitter, values: Sequence[ir.Value], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """A tensor for each result. One that has a place already (an input, another result, a constant) is copied."""
+    taken = {id(tensor) for tensor in inputs}
+    outputs = []
+    for value in values:
+        if value.is_initializer():
+            stored = constant(value)
+            assert stored is not None
+            emitter.bind(value, emitter.constant(to_nhwc(stored), str(value.name)))
+        tensor = _output(emitter, value)
+        if id(tensor) in taken or tensor.data is not None:
+            tensor = copied(emitter, tensor)
+            tensor.name = emitter.unique(f"{value.name}_result")
+        taken.add(id(tensor))
+        outputs.append(tensor)
+    return tuple(outputs)
 
 
 def _output(emitter: Emitter, value: ir.Value) -> Tensor:

@@ -45,6 +45,19 @@ def from_nchw(emitter: Emitter, tensor: Tensor, shape_nchw: tuple[int, ...]) -> 
     return emitter.transpose(emitter.reshape(tensor, shape_nchw), TO_NHWC, "channels_last")
 
 
+def copied(emitter: Emitter, tensor: Tensor) -> Tensor:
+    """The same elements in a tensor of their own: TFLite has no operator that only copies."""
+    inputs = [tensor, emitter.int32s(tensor.shape, "copy_shape")]
+    return emitter.emit(
+        Operator.RESHAPE, inputs, tensor.shape, role="copy", options_type=OptionsUnion.RESHAPE, like=tensor.type
+    )
+
+
+def identity(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
+    """Only a result that has another name already is left of these."""
+    return copied(emitter, operand(emitter, node, 0, 0))
+
+
 def reshape(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     source = node.inputs[0]
     assert source is not None
@@ -194,6 +207,7 @@ def pad_with(emitter: Emitter, x: Tensor, pairs: list[tuple[int, int]], value: f
 
 
 MOVEMENTS: Mapping[str, Lowering] = {
+    "Identity": identity,
     "Reshape": reshape,
     "Transpose": transpose,
     "Concat": concat,

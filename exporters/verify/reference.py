@@ -7,13 +7,14 @@ of one image.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from condmix.exporters.errors import VerificationError
+from condmix.exporters.structure import tensors_of
 from condmix.exporters.verify.oracle import Reference, join_rows, worst_draw
 from condmix.exporters.verify.rounding import float32_draws
 
@@ -58,11 +59,8 @@ def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: 
 
 def flatten_outputs(result: object) -> list[torch.Tensor]:
     """The tensors of a network's result, in order. Raises VerificationError for anything not made of tensors."""
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if isinstance(result, Mapping):
-        return [tensor for item in result.values() for tensor in flatten_outputs(item)]
-    if isinstance(result, Sequence) and not isinstance(result, str):
-        return [tensor for item in result for tensor in flatten_outputs(item)]
-    message = f"the network returned {type(result).__name__}: expected tensors"
-    raise VerificationError(message)
+    try:
+        return tensors_of(result)
+    except TypeError as error:
+        message = f"the network returned what cannot be compared: {error}"
+        raise VerificationError(message) from error

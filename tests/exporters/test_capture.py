@@ -130,7 +130,7 @@ def test_control_flow_that_depends_on_the_image_is_explained() -> None:
 
 
 def test_a_wrong_input_size_is_explained() -> None:
-    assert "[1, 192] X [216, 5]" in failure(settled(FixedSize()), (3, 8, 8))
+    assert "(1x192 and 216x5)" in failure(settled(FixedSize()), (3, 8, 8))
 
 
 def test_a_module_that_raises_is_quoted() -> None:
@@ -151,3 +151,40 @@ def test_no_program_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "torch.onnx.export returned no program: expected an ONNXProgram; is torch at least 2.9?"
     )
+
+
+class Described(nn.Module):
+    """A result with keys, nested, one tensor twice, the image itself, and names that inner values have already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        y = torch.relu(self.conv(x)) * self.scale
+        return {"relu": y, "scale": [y, None, {"deep": y + 1}], "input": x}
+
+
+def test_keys_become_names_whatever_inner_values_are_called() -> None:
+    found = capture(Described(), INPUT_SIZE)
+    names = [value.name for value in found.model.graph.outputs]
+    assert names == ["relu", "scale_0", "scale_2_deep", "input_output"]
+    x = image()
+    result = run(found.model, {"input": x})
+    np.testing.assert_array_equal(result["input_output"], x)
+    np.testing.assert_array_equal(result["relu"], result["scale_0"])
+    np.testing.assert_array_equal(result["scale_2_deep"], result["relu"] + 1)
+
+
+class Answering(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        return {"map": self.conv(x), "count": 3}
+
+
+def test_a_result_that_is_no_tensor_is_told_with_its_place() -> None:
+    assert "the result at count is of type int: expected tensors" in failure(Answering(), INPUT_SIZE)

@@ -93,11 +93,19 @@ def test_more_outputs_than_the_graph_has_are_an_error() -> None:
     assert str(caught.value) == "the network returned 2 tensors, its graph has 1 outputs"
 
 
-@pytest.mark.parametrize(("result", "kind"), [(lambda _x: 3.0, "float"), (lambda x: [x, "text"], "str")])
-def test_a_result_that_is_not_made_of_tensors_is_an_error(result: Callable[[Tensor], object], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        (lambda _x: 3.0, "the result is of type float"),
+        (lambda x: [x, "text"], "the result at 1 is of type str"),
+        (lambda _x: None, "nothing was returned"),
+    ],
+)
+def test_a_result_that_is_not_made_of_tensors_is_an_error(result: Callable[[Tensor], object], found: str) -> None:
     with pytest.raises(VerificationError) as caught:
         run_reference(Returning(result), IMAGES, ["y"])
-    assert str(caught.value) == f"the network returned {kind}: expected tensors"
+    text = f"the network returned what cannot be compared: {found}: expected tensors, or None for nothing"
+    assert str(caught.value) == text
 
 
 def test_results_are_flattened_in_order() -> None:
