@@ -13,8 +13,8 @@ from condmix.exporters.errors import (
     CaptureError,
     ExportError,
     FormsFileError,
+    GivenGraphError,
     NotExportableError,
-    OnnxInputError,
     OptionsError,
     VerificationError,
 )
@@ -63,7 +63,7 @@ CODE_OF_FAILURE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (OptionalPackageError, ExitCode.MISSING),
     (ModelError, ExitCode.INPUT),
     (CaptureError, ExitCode.INPUT),
-    (OnnxInputError, ExitCode.INPUT),
+    (GivenGraphError, ExitCode.INPUT),
     (CalibrationError, ExitCode.INPUT),
     (FormsFileError, ExitCode.INPUT),
     (ImagesError, ExitCode.INPUT),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condmix.deploy.errors import UnreadableFileError
-from condmix.deploy.loading import Loading, load_network
+from condmix.deploy.loading import Loading
 from condmix.deploy.neighbour_record import record_of
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
@@ -93,11 +93,12 @@ def inspect_weights(
 
     Raises the errors of loading and building.
     """
-    from condmix.exporters.build import build
+    from condmix.deploy.source import open_source
+    from condmix.exporters.build import build_from
 
-    report_progress("load")
-    network = load_network(loading)
-    built = build(network.module, network.input_size, options, {}, report_progress)
+    source = open_source(loading, report_progress)
+    network = source.network
+    built = build_from(source.captured, options, {}, report_progress)
     return WeightsInspection(
         file=loading.model,
         architecture=network.architecture,

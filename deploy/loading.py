@@ -27,6 +27,8 @@ class Loading:
     allow_pickle: bool = False
     input_names: tuple[str, ...] | None = None
     output_names: tuple[str, ...] | None = None
+    any_size: bool = False
+    """Whether an ONNX file's height and width are opened, if they are numbers."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -16,7 +16,7 @@ from condmix.exporters.tune.forms_file import SUFFIX as FORMS_SUFFIX
 RECORD_SUFFIX = ".condmix.json"
 REFERENCE_SUFFIX = ".reference.npz"
 REJECTED = ".rejected"
-_WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors", ".onnx"})
+_WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".tar", ".ckpt", ".bin", ".safetensors", ".onnx", ".pt2"})
 _STAGE_MARKS = (".named", ".rewritten")
 REWRITTEN_MARK = "_condmix"
 """What the default name of an ONNX file carries that was made of another ONNX file."""

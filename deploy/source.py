@@ -62,7 +62,7 @@ def _open_onnx(loading: Loading, report_progress: Callable[[str], None]) -> Sour
 
     asked = loading.input_size
     size = None if asked is None else (asked.channels, asked.height, asked.width)
-    found = read_onnx(loading.model, size, report_progress)
+    found = read_onnx(loading.model, size, report_progress, any_size=loading.any_size)
     preprocessing, notes = _preprocessing(found.metadata, found.input_size[0])
     network = LoadedNetwork(
         architecture=f"onnx:{loading.model.stem}",

@@ -38,8 +38,8 @@ class CalibrationError(ExportError):
     """Calibration data or saved ranges cannot be used (exit code 3: the input was not understood)."""
 
 
-class OnnxInputError(ExportError):
-    """A given ONNX file cannot be read as a network (exit code 3: the input was not understood).
+class GivenGraphError(ExportError):
+    """Base of refusals of a graph that somebody else wrote (exit code 3: the input was not understood).
 
     `problems` are sentences by reason code (docs/refusals.md), so that all of them are shown at once.
     """
@@ -48,6 +48,14 @@ class OnnxInputError(ExportError):
         self.problems = problems
         self.codes = tuple(dict.fromkeys(code for code, _ in problems))
         super().__init__("\n".join((f"{place}: cannot be exported:", *(f"  - {text} [{c}]" for c, text in problems))))
+
+
+class OnnxInputError(GivenGraphError):
+    """A given ONNX file cannot be read as a network."""
+
+
+class ProgramInputError(GivenGraphError):
+    """A given program of torch (.pt2, TorchScript) cannot be read as a network."""
 
 
 class TuningDataError(ExportError):

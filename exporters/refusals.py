@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condmix.exporters.errors import ExportError, OnnxInputError
+from condmix.exporters.errors import ExportError, GivenGraphError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,16 @@ FILES: tuple[Reason, ...] = (
     _reason("ONNX_NOT_FINITE", "", "NaN in a weight", "export a network whose training converged"),
 )
 """Of a given ONNX file: exit code 3."""
+
+PROGRAMS: tuple[Reason, ...] = (
+    _reason("PROGRAM_DAMAGED", "", "saved by a newer torch", "save it again with the torch that is installed"),
+    _reason("PROGRAM_VERSION", "", "a .pt2 of torch 2.7", "save it again with torch 2.9 or newer"),
+    _reason("PROGRAM_PICKLE", "", "a .pt2 that calls torch.os.system", "torch's operators only, or `--allow-pickle`"),
+    _reason("PROGRAM_TRAINING", "", "BatchNorm in training", "`network.eval()` before exporting"),
+    _reason("PROGRAM_INPUT_SIZE", "", "TorchScript, which does not say its size", "give `--input-size CxHxW`"),
+    _reason("PROGRAM_CONVERSION", "", "an operator that ONNX does not have", "change it, or give the weights"),
+)
+"""Of a given .pt2 or TorchScript file: exit code 3. What it becomes is an ONNX file, whose reasons hold as well."""
 
 NETWORKS: tuple[Reason, ...] = (
     _reason(
@@ -101,7 +111,7 @@ STEPS: tuple[Reason, ...] = (
 )
 """By kind of error: CalibrationError (3), VerificationError (5), GraphError (1), OptionsError (2)."""
 
-REASONS: tuple[Reason, ...] = (*FILES, *NETWORKS, *LAYERS, *STEPS)
+REASONS: tuple[Reason, ...] = (*FILES, *PROGRAMS, *NETWORKS, *LAYERS, *STEPS)
 _BY_KIND = {
     "CalibrationError": "CALIBRATION",
     "VerificationError": "NO_YARDSTICK",
@@ -113,7 +123,7 @@ _BY_KIND = {
 
 def codes_of(error: ExportError) -> tuple[str, ...]:
     """The reason codes of an error of exporters/; none for one that the table does not know."""
-    if isinstance(error, OnnxInputError):
+    if isinstance(error, GivenGraphError):
         return error.codes
     found = code_in(str(error))
     general = _BY_KIND.get(type(error).__name__)

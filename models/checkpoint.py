@@ -12,7 +12,7 @@ from condmix.models.assembly import Assembly
 from condmix.models.atomic_write import written_whole
 from condmix.models.blueprint import Blueprint, assumed, draw
 from condmix.models.checkpoint_format import CheckpointContents
-from condmix.models.errors import CheckpointError, InputSizeError
+from condmix.models.errors import CheckpointError, InputSizeError, NotACheckpointError
 from condmix.models.key_matching import require_fit
 from condmix.models.network import TorchNetwork
 from condmix.models.preprocessing import InputSize, Preprocessing
@@ -140,6 +140,12 @@ def _check_against(
 def _read(path: Path, *, allow_pickle: bool) -> tuple[object, tuple[str, ...]]:
     """What the file holds, and notes on how it was read."""
     kind = file_kind.identify(path)
+    if kind.is_program:
+        message = (
+            f"{path}: is a {kind.value}, expected weights; condmix export and condmix inspect take it as it is; for "
+            f"weights, from the Python network {file_kind.SAVE_WEIGHTS}"
+        )
+        raise NotACheckpointError(message)
     if kind is file_kind.FileKind.SAFETENSORS:
         tensors, metadata = safetensors_file.read(path)
         named = next((metadata[key] for key in state_dict.ARCHITECTURE_KEYS if key in metadata), None)

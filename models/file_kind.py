@@ -51,15 +51,22 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"GGUF", "a GGUF file", "give the PyTorch weights it was made from"),
 )
 
-_SAVE_WEIGHTS = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"
+SAVE_WEIGHTS = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"
 
 
 class FileKind(Enum):
-    """The containers that can be read."""
+    """The containers that can be read: weights, and programs, which `condmix.exporters.program` reads."""
 
     TORCH_ZIP = "torch.save, zip archive"
     TORCH_LEGACY = "torch.save before 1.6"
     SAFETENSORS = "safetensors"
+    EXPORTED_PROGRAM = "torch.export program"
+    TORCHSCRIPT = "TorchScript program"
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it says itself what it computes, and holds no weights for a network of somebody's code."""
+        return self in (FileKind.EXPORTED_PROGRAM, FileKind.TORCHSCRIPT)
 
 
 def identify(path: Path) -> FileKind:
@@ -133,15 +140,13 @@ def _identify_zip(path: Path, size_bytes: int) -> FileKind:
         raise NotACheckpointError(message)
     last = {name.name for name in names}
     if "constants.pkl" in last:
-        message = f"{path}: is a TorchScript archive, expected weights; from the Python network {_SAVE_WEIGHTS}"
-        raise NotACheckpointError(message)
+        return FileKind.TORCHSCRIPT
     if last & {"archive_format", "serialized_exported_program.json"}:
-        message = f"{path}: is a torch.export program (.pt2), expected weights; from the Python network {_SAVE_WEIGHTS}"
-        raise NotACheckpointError(message)
+        return FileKind.EXPORTED_PROGRAM
     if "data.pkl" in last:
         return FileKind.TORCH_ZIP
     if names and all(name.suffix == ".npy" for name in names):
-        message = f"{path}: is a NumPy archive, expected PyTorch weights; load it in Python and {_SAVE_WEIGHTS}"
+        message = f"{path}: is a NumPy archive, expected PyTorch weights; load it in Python and {SAVE_WEIGHTS}"
         raise NotACheckpointError(message)
     message = f"{path}: is a zip archive that torch.save did not write; unpack it and give the weights file in it"
     raise NotACheckpointError(message)
@@ -181,7 +186,7 @@ def _describe_foreign(path: Path, head: bytes) -> str:
     if head[0] == 0x80 and head[1] in range(2, 6):
         return (
             "is a plain pickle that torch.save did not write, expected a weights file; nothing of it was "
-            f"run; in the program that wrote it {_SAVE_WEIGHTS}"
+            f"run; in the program that wrote it {SAVE_WEIGHTS}"
         )
     return (
         f"is not a weights file: it starts with {head[:12]!r}, which neither torch.save nor safetensors "

@@ -18,6 +18,7 @@ from condmix.exporters.onnx_input.canonical import CANONICAL_RULES, channels_fir
 from condmix.exporters.onnx_input.element_types import float_types, is_finite, with_floats
 from condmix.exporters.onnx_input.file import OnnxFile, read_file, stored_tensors
 from condmix.exporters.onnx_input.names import give_paths, paths_of, taps_of
+from condmix.exporters.onnx_input.open_sides import with_open_sides
 from condmix.exporters.onnx_input.oracle import OnnxOracle
 from condmix.exporters.onnx_input.refuse import require_exportable
 from condmix.exporters.onnx_input.shapes import ImageInput, image_input, own_inputs
@@ -49,24 +50,36 @@ class OnnxSource:
 
 
 def read_onnx(
-    path: Path, size: tuple[int | None, int, int] | None, report_progress: Callable[[str], None]
+    path: Path,
+    size: tuple[int | None, int, int] | None,
+    report_progress: Callable[[str], None],
+    *,
+    any_size: bool = False,
 ) -> OnnxSource:
     """The network in the file, as a graph for one image in float32, channels first, without batch constants.
 
     size: channels (None for the file's own), height and width, for a file that leaves them open.
+    any_size: open the height and width of a file that has them as numbers; its own are then the default.
     Raises OnnxInputError with reason codes for what is no such network.
     """
     report_progress("read")
-    return read_content(read_file(path), size, report_progress)
+    return read_content(read_file(path), size, report_progress, any_size=any_size)
 
 
 def read_content(
-    file: OnnxFile, size: tuple[int | None, int, int] | None, report_progress: Callable[[str], None]
+    file: OnnxFile,
+    size: tuple[int | None, int, int] | None,
+    report_progress: Callable[[str], None],
+    *,
+    any_size: bool = False,
 ) -> OnnxSource:
     """The same of a content that is read already; a program that was converted comes in here as well."""
     place = str(file.path)
     require_exportable(file)
     original, notes = _in_float32(file)
+    if any_size:
+        original, size, opened = with_open_sides(original, size)
+        notes = (*notes, *opened)
     taken = image_input(original.graph, size)
     if isinstance(taken, list):
         raise OnnxInputError(place, tuple(taken))

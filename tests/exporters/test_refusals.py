@@ -18,9 +18,10 @@ from condmix.exporters.errors import (
     NotExportableError,
     OnnxInputError,
     OptionsError,
+    ProgramInputError,
     VerificationError,
 )
-from condmix.exporters.refusals import FILES, LAYERS, NETWORKS, REASONS, STEPS, code_in, codes_of
+from condmix.exporters.refusals import FILES, LAYERS, NETWORKS, PROGRAMS, REASONS, STEPS, code_in, codes_of
 
 ROOT = Path(__file__).parents[2]
 REFUSING = ("NotExportableError", "CaptureError", "Declined", "NotAMixture")
@@ -54,8 +55,8 @@ def test_every_code_of_a_given_file_is_in_the_table_and_in_use() -> None:
     used = set()
     for path in sources():
         if path.name != "refusals.py":
-            used.update(re.findall(r'"(ONNX_[A-Z_]+)"', path.read_text()))
-    assert used == {reason.code for reason in FILES}
+            used.update(re.findall(r'"((?:ONNX|PROGRAM)_[A-Z_]+)"', path.read_text()))
+    assert used == {reason.code for reason in (*FILES, *PROGRAMS)}
 
 
 def test_every_refusing_function_has_words_of_the_table() -> None:
@@ -92,6 +93,7 @@ def test_words_of_the_table_are_said_somewhere(reason: object) -> None:
             OnnxInputError("a", (("ONNX_BATCH", "x"), ("ONNX_INPUTS", "y"), ("ONNX_BATCH", "z"))),
             ["ONNX_BATCH", "ONNX_INPUTS"],
         ),
+        (ProgramInputError("a", (("PROGRAM_PICKLE", "x"),)), ["PROGRAM_PICKLE"]),
         (NotExportableError("the network cannot be given a batch axis;", ("x",)), ["BATCH_AXIS"]),
         (CaptureError("torch could not capture the network"), ["CAPTURE"]),
         (CalibrationError("anything"), ["CALIBRATION"]),
@@ -110,6 +112,6 @@ def test_the_docs_are_the_table() -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")
     ]
-    expected = [[f"`{reason.code}`", reason.example, reason.remedy] for reason in (*FILES, *NETWORKS, *LAYERS, *STEPS)]
+    expected = [[f"`{reason.code}`", reason.example, reason.remedy] for reason in (*FILES, *PROGRAMS, *NETWORKS, *LAYERS, *STEPS)]
     assert rows == expected
     assert len(REASONS) == len(rows)

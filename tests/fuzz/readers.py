@@ -63,6 +63,20 @@ def _onnx_source(path: Path) -> object:
     return read_file(path)
 
 
+def _exported_program(path: Path) -> object:
+    from condmix.exporters.program.exported import load_exported
+    from condmix.models.file_kind import identify
+
+    return identify(path).is_program and load_exported(path, allow_pickle=False)
+
+
+def _torchscript(path: Path) -> object:
+    from condmix.exporters.program.scripted import load_scripted
+    from condmix.models.file_kind import identify
+
+    return identify(path).is_program and load_scripted(path, allow_pickle=False)
+
+
 def _onnx_audit(path: Path) -> object:
     from condmix.runtime.audit.onnx_file import read_onnx
 
@@ -103,6 +117,8 @@ READERS: tuple[Reader, ...] = (
     Reader(name="checkpoint", suffix=".pt", sample=samples.checkpoint, read=_checkpoint, cost=10),
     Reader(name="state_dict", suffix=".pt", sample=samples.state_dict, read=_weights, cost=10),
     Reader(name="safetensors", suffix=".safetensors", sample=samples.safetensors, read=_weights, cost=100),
+    Reader(name="exported_program", suffix=".pt2", sample=samples.exported_program, read=_exported_program, cost=100),
+    Reader(name="torchscript", suffix=".pt", sample=samples.torchscript, read=_torchscript, cost=100),
     Reader(name="bundle", suffix=".zip", sample=samples.bundle, read=_bundle),
     Reader(name="reference", suffix=".npz", sample=samples.reference, read=_reference),
     Reader(name="report", suffix=".json", sample=samples.report, read=_report),

@@ -48,6 +48,20 @@ def state_dict(folder: Path) -> bytes:
     return path.read_bytes()
 
 
+def exported_program(folder: Path) -> bytes:
+    """A network of torch.export.save."""
+    from tests.exporters.program.programs import network, save_exported
+
+    return save_exported(network(), folder / "sample.pt2").read_bytes()
+
+
+def torchscript(folder: Path) -> bytes:
+    """A network of torch.jit.save."""
+    from tests.exporters.program.programs import network, save_scripted
+
+    return save_scripted(network(), folder / "sample.pt").read_bytes()
+
+
 def safetensors(folder: Path) -> bytes:
     """The same as safetensors."""
     import torch

@@ -128,18 +128,6 @@ def archive(names: list[str]) -> bytes:
     ("names", "what"),
     [
         (
-            ["net/data.pkl", "net/constants.pkl", "net/code/a.py"],
-            f"is a TorchScript archive, expected weights; from the Python network {_ADVICE}",
-        ),
-        (
-            ["net/archive_format", "net/models/model.json"],
-            f"is a torch.export program (.pt2), expected weights; from the Python network {_ADVICE}",
-        ),
-        (
-            ["serialized_exported_program.json"],
-            f"is a torch.export program (.pt2), expected weights; from the Python network {_ADVICE}",
-        ),
-        (
             ["a.npy", "b.npy"],
             f"is a NumPy archive, expected PyTorch weights; load it in Python and {_ADVICE}",
         ),
@@ -154,17 +142,32 @@ def test_other_zip_archives_are_named(tmp_path, names, what):
     assert refusal(tmp_path / "a.pt") == what
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["net/data.pkl", "net/constants.pkl", "net/code/a.py"], FileKind.TORCHSCRIPT),
+        (["net/archive_format", "net/models/model.json"], FileKind.EXPORTED_PROGRAM),
+        (["serialized_exported_program.json"], FileKind.EXPORTED_PROGRAM),
+    ],
+)
+def test_programs_are_told_from_weights(tmp_path, names, kind):
+    (tmp_path / "a.pt").write_bytes(archive(names))
+    assert identify(tmp_path / "a.pt") is kind
+    assert kind.is_program
+    assert not FileKind.TORCH_ZIP.is_program
+
+
 def test_a_real_exported_program_is_named(tmp_path):
     program = torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),))
     torch.export.save(program, tmp_path / "a.pt2")
-    assert refusal(tmp_path / "a.pt2").startswith("is a torch.export program (.pt2)")
+    assert identify(tmp_path / "a.pt2") is FileKind.EXPORTED_PROGRAM
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 def test_a_real_torchscript_archive_is_named(tmp_path):
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "a.pt"))
-    assert refusal(tmp_path / "a.pt").startswith("is a TorchScript archive")
+    assert identify(tmp_path / "a.pt") is FileKind.TORCHSCRIPT
 
 
 def tar() -> bytes:

@@ -1,0 +1,141 @@
+"""From a program of torch to an ONNX model: torch's newer exporter takes .pt2, its older one TorchScript."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from condmix.exporters.captured import CAPTURE_OPSET
+from condmix.exporters.errors import ProgramInputError
+from condmix.exporters.program.exported import ProgramModule, without_noise
+from condmix.exporters.program.refused import first_line, refused
+from condmix.exporters.program.scripted import ScriptedModule
+
+SCRIPT_OPSET = 17
+"""The newest that torch's older exporter writes in full."""
+LIKELY_BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64)
+Size = tuple[int | None, int, int]
+
+
+def convert_exported(path: Path, program: ExportedProgram, module: ProgramModule, size: Size | None) -> onnx.ModelProto:
+    """The program as ONNX: at its own batch, or at one image where its sizes are open. Raises ProgramInputError."""
+    shapes = _input_shapes(program)
+    try:
+        with without_noise(), torch.no_grad():
+            if any(not isinstance(length, int) for shape in shapes for length in shape):
+                examples = tuple(torch.zeros(_at_one_image(str(path), shape, size)) for shape in shapes)
+                program = torch.export.export(module.graph, examples)
+            count = len(program.graph_signature.user_outputs)
+            converted = torch.onnx.export(
+                program,
+                dynamo=True,
+                verbose=False,
+                opset_version=CAPTURE_OPSET,
+                optimize=True,
+                input_names=["input"] if len(shapes) == 1 else None,
+                output_names=_output_names(count),
+            )
+    except ProgramInputError:
+        raise
+    except Exception as error:
+        raise _not_converted(path, error) from error
+    assert converted is not None
+    return _named(converted.model_proto)
+
+
+def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> onnx.ModelProto:
+    """The program as ONNX, at the smallest batch that it runs at. Raises ProgramInputError."""
+    place = str(path)
+    if size is None or size[0] is None:
+        text = "TorchScript does not say the size of its input: give --input-size CxHxW"
+        raise refused(place, "PROGRAM_INPUT_SIZE", text)
+    example, result = _working(place, module, (size[0], size[1], size[2]))
+    content = io.BytesIO()
+    try:
+        with without_noise(), torch.no_grad():
+            torch.onnx.export(
+                module.script,
+                (example,),
+                content,  # type: ignore[arg-type]  # a stream is taken as well, its annotation forgets
+                dynamo=False,
+                opset_version=SCRIPT_OPSET,
+                input_names=["input"],
+                output_names=_output_names(len(result)),
+            )
+    except Exception as error:
+        raise _not_converted(path, error) from error
+    return _named(onnx.load_model_from_string(content.getvalue()))
+
+
+def _working(place: str, module: nn.Module, size: tuple[int, int, int]) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+    """Images of zeros, as many as the program takes, and what it says of them."""
+    from condmix.exporters.verify.reference import flatten_outputs
+
+    first: Exception | None = None
+    for images in LIKELY_BATCHES:
+        example = torch.zeros((images, *size))
+        try:
+            with without_noise(), torch.no_grad():
+                result = module(example)
+        except Exception as error:  # noqa: BLE001 (a network on a wrong input raises anything; the next is tried)
+            first = first or error
+            continue
+        return example, flatten_outputs(result)
+    assert first is not None
+    lines = [line.strip() for line in str(first).splitlines() if line.strip()]
+    text = (
+        f"it does not run on images of {size} (channels, height, width) at batch 1 to 64: {lines[-1][:200]}: give the "
+        "--input-size that it was made for"
+    )
+    raise refused(place, "PROGRAM_INPUT_SIZE", text)
+
+
+def _input_shapes(program: ExportedProgram) -> list[tuple[object, ...]]:
+    names = set(program.graph_signature.user_inputs)
+    nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    return [tuple(node.meta["val"].shape) for node in nodes]
+
+
+def _at_one_image(place: str, shape: tuple[object, ...], size: Size | None) -> tuple[int, ...]:
+    """A shape with numbers for what is open: one image, the size that was given."""
+    wanted: tuple[int | None, ...] = (1, *((None, None, None) if size is None else size))
+    known = [length if isinstance(length, int) else None for length in shape]
+    if len(known) == 4:
+        known = [given if length is None else length for length, given in zip(known, wanted, strict=True)]
+    if None in known[1:]:
+        text = "it leaves channels, height or width open: give --input-size CxHxW"
+        raise refused(place, "PROGRAM_INPUT_SIZE", text)
+    return tuple(1 if length is None else length for length in known)
+
+
+def _output_names(count: int) -> list[str]:
+    return ["output"] if count == 1 else [f"output{index}" for index in range(count)]
+
+
+def _named(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A single (images, classes) is called `logits`, as in a network that was captured."""
+    if len(proto.graph.output) == 1 and len(proto.graph.output[0].type.tensor_type.shape.dim) in (1, 2):
+        for node in proto.graph.node:
+            for names in (node.input, node.output):
+                for index, name in enumerate(names):
+                    if name == proto.graph.output[0].name:
+                        names[index] = "logits"
+        proto.graph.output[0].name = "logits"
+    return proto
+
+
+def _not_converted(path: Path, error: Exception) -> ProgramInputError:
+    cause: BaseException = error
+    while isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    text = (
+        f"torch's exporter to ONNX cannot convert it: {first_line(cause)}: change that place, or give the weights with "
+        "--arch or --factory"
+    )
+    return refused(str(path), "PROGRAM_CONVERSION", text)

@@ -1,0 +1,71 @@
+"""From a given program of torch to a captured network and its yardstick: the program becomes ONNX and goes that way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from condmix.exporters.captured import Captured
+from condmix.exporters.onnx_input.file import OnnxFile
+from condmix.exporters.onnx_input.read import read_content
+from condmix.exporters.program.convert import Size, convert_exported, convert_scripted
+from condmix.exporters.program.exported import ProgramModule, load_exported
+from condmix.exporters.program.oracle import ProgramOracle
+from condmix.exporters.program.scripted import load_scripted
+from condmix.models.file_kind import FileKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramSource:
+    """A network that came as a program."""
+
+    captured: Captured
+    oracle: ProgramOracle
+    input_size: tuple[int, int, int]
+    sha256: str
+    notes: tuple[str, ...]
+
+
+def read_program(
+    path: Path, kind: FileKind, size: Size | None, report_progress: Callable[[str], None], *, allow_pickle: bool = False
+) -> ProgramSource:
+    """The network in a .pt2 or TorchScript file, as a graph for one image in float32.
+
+    size: channels (None for the program's own), height and width; TorchScript does not say them itself.
+    Raises ProgramInputError, and OnnxInputError for what is no network of images.
+    """
+    report_progress("load")
+    program: nn.Module
+    if kind is FileKind.EXPORTED_PROGRAM:
+        exported = load_exported(path, allow_pickle=allow_pickle)
+        program = ProgramModule(exported)
+        report_progress("convert")
+        proto = convert_exported(path, exported, program, size)
+    else:
+        program = load_scripted(path, allow_pickle=allow_pickle)
+        report_progress("convert")
+        proto = convert_scripted(path, program, size)
+    content = path.read_bytes()
+    file = OnnxFile(
+        path=path, proto=proto, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), external=()
+    )
+    found = read_content(file, size, report_progress)
+    oracle = ProgramOracle(
+        program=program,
+        graph=found.oracle,
+        images=found.oracle.images,
+        output_names=tuple(value.name for value in proto.graph.output),
+    )
+    notes = [note.replace("the file", "the program") for note in found.notes]
+    if not oracle.computes_in_float64:
+        notes.append(
+            "the program holds its weights as float32 constants: float64, the yardstick, was computed from its graph, "
+            "and the program itself run in float32 beside it"
+        )
+    return ProgramSource(
+        captured=found.captured, oracle=oracle, input_size=found.input_size, sha256=found.sha256, notes=tuple(notes)
+    )
