@@ -14,7 +14,7 @@ from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.machine_file import this_machine
-from condmix.runtime.output_kind import CLASSES, METADATA_KEY
+from condmix.runtime.output_kind import METADATA_KEY, told_kinds
 from condmix.runtime.tolerance import Tolerance
 
 
@@ -89,13 +89,8 @@ def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance
         "preprocessing": network.preprocessing.to_dict(),
         "class_names": None if network.class_names is None else list(network.class_names),
         "tolerance": None if tolerance is None else tolerance.to_dict(),
-        METADATA_KEY: _told_kinds(network.output_kinds),
+        METADATA_KEY: told_kinds(network.output_kinds) or None,
     }
-
-
-def _told_kinds(kinds: Mapping[str, str]) -> dict[str, str] | None:
-    """What the outputs are; of a plain classifier nothing needs to be said."""
-    return None if all(kind == CLASSES for kind in kinds.values()) else dict(kinds)
 
 
 def _as_text(entries: Mapping[str, object]) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.records import Verification
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.artifact import Artifact
+from condmix.runtime.output_kind import told_kinds
 
 SCHEMA_VERSION = 2
 KIND = "condmix-export"
@@ -116,6 +117,7 @@ class ExportOutcome:
             "input_size": list(network.input_size),
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
+            **({"output_kinds": kinds} if (kinds := told_kinds(network.output_kinds)) else {}),
             "artifacts": [file.to_dict() for file in self.files],
             "reference": None if self.reference is None else self.reference.to_dict(),
             "tuning": None if self.tuned is None else self.tuned.to_dict(),

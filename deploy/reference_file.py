@@ -18,6 +18,7 @@ from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.routing import choose
 from condmix.runtime.agreement import LEAST_SQNR_DB
 from condmix.runtime.bench.reference import Limit, Reference, reference_content
+from condmix.runtime.output_kind import told_kinds
 from condmix.runtime.tolerance import Tolerance
 
 MOST_IMAGES = 8
@@ -83,6 +84,7 @@ def float_reference(
             name: Limit(sqnr_db=LEAST_SQNR_DB) if one is None else Limit(max_abs_difference=largest_difference(one))
             for name, one in tolerances.items()
         },
+        kinds=evidence.kinds,
     )
 
 
@@ -94,6 +96,7 @@ def reference_of(
     images_are: str,
     yardstick: str = "PyTorch",
     limits: Mapping[str, Limit],
+    kinds: Mapping[str, str] | None = None,
 ) -> Reference | None:
     """Images (count, channels, height, width) with PyTorch's float64 results (count, ...) by name, rounded to float32.
 
@@ -108,6 +111,7 @@ def reference_of(
         outputs=rounded,
         outputs_are=f"{yardstick} in float64, rounded to float32, on {images_are}; condmix {condmix_version()}",
         limits=limits,
+        kinds=told_kinds(kinds or {}),
     )
 
 

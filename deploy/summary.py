@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from condmix.deploy.format_choices import TITLES
 from condmix.deploy.metadata import condmix_version, size_text
 from condmix.deploy.record import ExportOutcome, FileOutcome
+from condmix.deploy.result_lines import output_lines
 from condmix.deploy.sizes import file_size
 from condmix.exporters.records import LayerKind, LayerRecord, RewriteStep
 from condmix.exporters.tflite.options import TfliteOptions
@@ -34,6 +35,7 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
     warnings = dict.fromkeys(line for file in outcome.files for line in file.verification.warnings)
     sections: tuple[Section, ...] = (
         *(section for file in outcome.files for section in _file_sections(file, in_detail=in_detail)),
+        ("outputs", output_lines(outcome.files[0].artifact, network.output_kinds)),
         ("tuning", [] if outcome.tuned is None else outcome.tuned.lines()),
         ("warning", tuple(warnings)),
         ("note", (*outcome.notes, *dict.fromkeys(line for file in outcome.files for line in file.verification.notes))),
@@ -62,6 +64,7 @@ def failure_text(outcome: ExportOutcome) -> str:
             ),
             *(() if verification.rounded is None else verification.rounded.problems()),
             *_batch_failure(verification.batches),
+            *_size_failure(verification),
             *_blame_lines(verification.blame),
         ]
         lines += [
@@ -115,6 +118,8 @@ def parity_lines(verification: Verification) -> list[str]:
     lines += _rounded_lines(verification)
     if verification.batches is not None:
         lines.append(f"{_mark(verification.batches.passed)} batches: {verification.batches.sentence()}")
+    if verification.sizes is not None:
+        lines.append(f"{_mark(verification.sizes.passed)} sizes: {verification.sizes.sentence()}")
     lines.extend(f"     {line}" for line in _blame_lines(verification.blame))
     return lines
 
@@ -133,7 +138,8 @@ def _rounded_lines(verification: Verification) -> list[str]:
     ]
     for item in rounded.agreement:
         agrees = item.sqnr_db_median >= rounded.limits.least_sqnr_db and not item.nonfinite_count
-        lines.append(f"{_mark(agrees)} and agrees with {verification.yardstick}: {item.sentence()}")
+        which = f"{item.name}: " if len(rounded.agreement) > 1 else ""
+        lines.append(f"{_mark(agrees)} and agrees with {verification.yardstick}: {which}{item.sentence()}")
     return lines
 
 
@@ -197,6 +203,11 @@ def _own_error(item: StageParity, who: str) -> str:
 
 def _batch_failure(batches: BatchReport | None) -> list[str]:
     return [] if batches is None or batches.passed else [f"batches: {batches.sentence()}"]
+
+
+def _size_failure(verification: Verification) -> list[str]:
+    sizes = verification.sizes
+    return [] if sizes is None or sizes.passed else [f"sizes: {sizes.sentence()}"]
 
 
 def _blame_lines(blame: Blame | None) -> list[str]:

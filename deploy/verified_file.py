@@ -16,17 +16,19 @@ from condmix.deploy.tflite_site import default_site
 from condmix.exporters.build import Build
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
+from condmix.exporters.sizes.choice import FreeSize
 from condmix.exporters.tflite.build import TfliteBuild
 from condmix.exporters.tflite.options import TfliteOptions
 from condmix.exporters.verify.agreement import judge_onnx, judge_tflite
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Verification
+from condmix.exporters.verify.sizes import check_sizes
 from condmix.exporters.verify.tflite import in_layout, verify_tflite
 from condmix.exporters.verify.verify import verify_onnx
 from condmix.runtime.artifact import Artifact, Format, Precision, describe_file
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
-from condmix.runtime.signature import Signature
+from condmix.runtime.signature import Signature, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,14 @@ class VerifiedFile:
         )
 
 
-def verified_onnx(plan: Plan, build: Build, evidence: Evidence, report_progress: Callable[[str], None]) -> VerifiedFile:
-    """The ONNX file of the build with its proof, whatever that came to."""
+def verified_onnx(
+    plan: Plan,
+    build: Build,
+    evidence: Evidence,
+    report_progress: Callable[[str], None],
+    sizes: FreeSize | None = None,
+) -> VerifiedFile:
+    """The ONNX file of the build with its proof, whatever that came to. sizes: of one for any height and width."""
     options = plan.choices.onnx
     assert options is not None
     verification = verify_onnx(
@@ -73,6 +81,17 @@ def verified_onnx(plan: Plan, build: Build, evidence: Evidence, report_progress:
         last_tolerance=plan.tolerances.onnx,
         judge_last=judge_onnx if ONNX in plan.tolerances.by_agreement else None,
     )
+    if sizes is not None and verification.passed:
+        proven = check_sizes(
+            build.final.proto,
+            evidence.oracle,
+            evidence.images.array_nchw.shape[1],
+            sizes,
+            batch=options.batch,
+            tolerance=plan.tolerances.onnx,
+            report_progress=report_progress,
+        )
+        verification = dataclasses.replace(verification, sizes=proven)
     return VerifiedFile(
         format=ONNX,
         content=build.final.proto.SerializeToString(deterministic=True),
@@ -132,9 +151,14 @@ def describe(written: Path, file: VerifiedFile, source_sha256: str | None) -> Ar
         format=Format(file.format),
         precision=Precision.FLOAT32,  # of the arithmetic, however the weights are stored
         signature=Signature(
-            inputs=tuple(dataclasses.replace(spec, layout=layout) for spec in signature.inputs),
-            outputs=signature.outputs,
+            inputs=tuple(_laid_out(spec, layout) for spec in signature.inputs),
+            outputs=tuple(_laid_out(spec, "NCHW") for spec in signature.outputs),
         ),
         parent_sha256=source_sha256,
         produced_by=f"condmix {condmix_version()} export{stage}",
     )
+
+
+def _laid_out(spec: TensorSpec, layout: str) -> TensorSpec:
+    """The same with the meaning of its axes, where it has as many; results keep PyTorch's order in both formats."""
+    return dataclasses.replace(spec, layout=layout) if len(spec.shape) == len(layout) else spec

@@ -46,6 +46,8 @@ class Build:
     taps: tuple[Tap, ...]
     routing_values: tuple[str, ...] = field(default=())
     """The values that hold the routing of each CondConv, in the captured graph."""
+    output_kinds: Mapping[str, str] = field(default_factory=dict)
+    """What each output is, by name."""
 
     @property
     def final(self) -> Stage:
@@ -132,7 +134,12 @@ def prepare(
         steps.extend(run_rules(model, DEFAULT_RULES))
         stages.append(_stage("rewritten", model, options, metadata))
     built = Build(
-        stages=tuple(stages), layers=layers, steps=tuple(steps), taps=captured.taps, routing_values=routing_values
+        stages=tuple(stages),
+        layers=layers,
+        steps=tuple(steps),
+        taps=captured.taps,
+        routing_values=routing_values,
+        output_kinds=captured.output_kinds,
     )
     return Prepared(model=model, built=built)
 

@@ -1,4 +1,4 @@
-"""How well a rounded network (int8) agrees with the exact one: signal to noise, direction, and the class it names.
+"""How well a rounded network (int8) agrees with the exact one: signal to noise, direction, and what it names.
 
 Parity asks whether two files compute the same; agreement asks how much a file that was rounded on purpose has kept.
 """
@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.output_kind import CLASSES, EMBEDDING, LABELS
 
 LEAST_SQNR_DB = 10.0
 """What a rounded file must keep, median over images: noise a tenth of the signal. Ruined ones lie around 0."""
+HALF = 0.5
+"""Above it a label holds."""
 MOST_DB = 200.0
 """An exact copy has no noise; its ratio is capped here, beyond what float32 can tell apart."""
 
@@ -28,24 +31,40 @@ class OutputAgreement:
     sqnr_db_worst: float
     cosine_worst: float
     top1_agreement: float | None
-    """Share of images for which both name the same class; None for an output without a class axis."""
+    """Share of images for which both name the same class; None for an output that scores no classes."""
     nonfinite_count: int
+    label_agreement: float | None = None
+    """Share of labels, over all images, that lie on the same side of one half; None for any other output."""
+    is_embedding: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Plain data for JSON."""
-        return asdict(self)
+        data = asdict(self)
+        if self.label_agreement is None:
+            del data["label_agreement"]
+        if not self.is_embedding:
+            del data["is_embedding"]
+        return data
 
     def sentence(self) -> str:
         """One line for a summary."""
         same = "" if self.top1_agreement is None else f"top-1 agreement {self.top1_agreement:.1%}, "
+        if self.label_agreement is not None:
+            same = f"{self.label_agreement:.1%} of the labels on the same side of 0.5, "
+        if self.is_embedding:
+            same = f"cosine {self.cosine_worst:.4f} or more, "
         broken = f"; {self.nonfinite_count} values are not finite" if self.nonfinite_count else ""
         return f"{same}SQNR {self.sqnr_db_median:.1f} dB (worst image {self.sqnr_db_worst:.1f}){broken}"
 
 
-def agreement(reference: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> tuple[OutputAgreement, ...]:
+def agreement(
+    reference: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray], kinds: Mapping[str, str] | None = None
+) -> tuple[OutputAgreement, ...]:
     """Compare outputs by name, each (images, ...).
 
-    A class is named by the largest of a row of two or more scores. What is not finite counts as noise without limit.
+    kinds: what outputs are, in the words of `output_kind`; a row of two or more scores is of classes unless told. A
+    class is named by the largest score, a label by a probability above one half. What is not finite counts as noise
+    without limit.
     Raises InvalidSettingError when names or shapes differ, or there is no image.
     """
     problems = [f"output '{name}' is missing" for name in reference if name not in actual]
@@ -56,10 +75,10 @@ def agreement(reference: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarr
             problems.append(f"output '{name}' has no images")
     if problems:
         raise InvalidSettingError(problems, record="agreement")
-    return tuple(_one(name, rows, actual[name]) for name, rows in reference.items())
+    return tuple(_one(name, rows, actual[name], (kinds or {}).get(name, CLASSES)) for name, rows in reference.items())
 
 
-def _one(name: str, reference: np.ndarray, actual: np.ndarray) -> OutputAgreement:
+def _one(name: str, reference: np.ndarray, actual: np.ndarray, kind: str) -> OutputAgreement:
     count = len(reference)
     exact = reference.reshape(count, -1).astype(np.float64)
     rounded = actual.reshape(count, -1).astype(np.float64)
@@ -75,7 +94,7 @@ def _one(name: str, reference: np.ndarray, actual: np.ndarray) -> OutputAgreemen
         broken = ~np.isfinite(actual.reshape(count, -1)).all(axis=1)
         db, cosine = np.where(broken, -MOST_DB, db), np.where(broken, -1.0, cosine)
     same = None
-    if reference.ndim == 2 and exact.shape[1] > 1:
+    if reference.ndim == 2 and exact.shape[1] > 1 and kind == CLASSES:
         same = float((exact.argmax(axis=1) == rounded.argmax(axis=1)).mean())
     return OutputAgreement(
         name=name,
@@ -85,6 +104,8 @@ def _one(name: str, reference: np.ndarray, actual: np.ndarray) -> OutputAgreemen
         cosine_worst=float(cosine.min()),
         top1_agreement=same,
         nonfinite_count=nonfinite,
+        label_agreement=float(((exact > HALF) == (rounded > HALF)).mean()) if kind == LABELS else None,
+        is_embedding=kind == EMBEDDING,
     )
 
 

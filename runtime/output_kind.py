@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 CLASSES = "classes"
 """Scores of classes that exclude each other: the largest names the class."""
@@ -37,6 +37,26 @@ def kinds_in(metadata: Mapping[str, str]) -> dict[str, str]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    return sound_kinds(found)
+
+
+def sound_kinds(data: object) -> dict[str, str]:
+    """The kinds by output that plain data of any origin tells; what is no kind is left out."""
+    if not isinstance(data, Mapping):
         return {}
-    return {name: kind for name, kind in found.items() if kind in KINDS}
+    return {str(name): kind for name, kind in data.items() if kind in KINDS}
+
+
+def class_output(kinds: Mapping[str, str], outputs: Sequence[str]) -> str | None:
+    """The first of the outputs that scores classes, or None; where nothing is told of them, the first."""
+    return next((name for name in outputs if kinds.get(name, CLASSES) == CLASSES), None)
+
+
+def kinds_text(kinds: Mapping[str, str], outputs: Sequence[str]) -> str:
+    """The outputs and what they are, as sentences list them."""
+    return ", ".join(f"'{name}' ({kinds.get(name, CLASSES)})" for name in outputs)
+
+
+def told_kinds(kinds: Mapping[str, str]) -> dict[str, str]:
+    """What a record has to say of outputs; of a plain classifier nothing."""
+    return {} if all(kind == CLASSES for kind in kinds.values()) else dict(kinds)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from condmix.runtime.errors import ComparisonImpossibleError
+from condmix.runtime.output_kind import CLASSES
 from condmix.runtime.parity_report import ElementError, OutputParity, ParityReport
 from condmix.runtime.signature import Tensor
 from condmix.runtime.tolerance import FloatArray, RowLimits, Tolerance, rows_of
@@ -22,11 +23,13 @@ def compare(
     tolerance: Tolerance,
     own_float32: Mapping[str, Tensor] | None,
     context: Mapping[str, str],
+    kinds: Mapping[str, str] | None = None,
 ) -> ParityReport:
     """The record of how far `actual` is from `reference`, output by output.
 
     reference: PyTorch in float64. own_float32: PyTorch's own float32 result on the same images, or None.
-    context: what is compared (stage, file hash, inputs); it goes into the record as it is.
+    context: what is compared (stage, file hash, inputs); it goes into the record as it is. kinds: what outputs are,
+    in the words of `output_kind`; rows of scores are of classes unless told.
     A difference, whatever its kind, is a verdict and not an exception.
 
     Raises ComparisonImpossibleError when the question itself is wrong: no outputs, no elements, a
@@ -36,7 +39,14 @@ def compare(
         raise ComparisonImpossibleError(problems)
     return ParityReport(
         outputs=tuple(
-            _compare_output(name, expected, actual[name], None if own_float32 is None else own_float32[name], tolerance)
+            _compare_output(
+                name,
+                expected,
+                actual[name],
+                None if own_float32 is None else own_float32[name],
+                tolerance,
+                scores_classes=(kinds or {}).get(name, CLASSES) == CLASSES,
+            )
             for name, expected in reference.items()
             if name in actual
         ),
@@ -79,7 +89,13 @@ def _kind(value: object) -> str:
 
 
 def _compare_output(
-    name: str, reference: FloatArray, actual: Tensor, own_float32: Tensor | None, tolerance: Tolerance
+    name: str,
+    reference: FloatArray,
+    actual: Tensor,
+    own_float32: Tensor | None,
+    tolerance: Tolerance,
+    *,
+    scores_classes: bool,
 ) -> OutputParity:
     values = np.asarray(actual, dtype=np.float64)
     reference_bad, actual_bad = (int(array.size - np.isfinite(array).sum()) for array in (reference, values))
@@ -111,7 +127,7 @@ def _compare_output(
         ill_conditioned=limits.ill_conditioned,
         share_outside=float((error > limits.limit[:, np.newaxis]).mean()),
         worst_cosine=_worst_cosine(rows_of(reference), rows_of(values)),
-        top1_agreement=_top1_agreement(reference, values),
+        top1_agreement=_top1_agreement(reference, values) if scores_classes else None,
     )
 
 

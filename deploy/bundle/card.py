@@ -10,7 +10,7 @@ import jinja2
 
 from condmix.deploy.bundle import card_facts
 from condmix.deploy.bundle.card_template import TEMPLATE
-from condmix.deploy.bundle.check_line import difference_text, top1_text
+from condmix.deploy.bundle.check_line import difference_text, sqnr_text, top1_text
 from condmix.deploy.bundle.collect import Collected
 from condmix.deploy.sizes import file_size
 from condmix.runtime.bundle.artifact_check import ArtifactCheck
@@ -30,6 +30,8 @@ def model_card(manifest: Manifest, collected: Collected, checks: Sequence[Artifa
     """The card as Markdown, the same for the same bundle. archive: the name of the bundle's file."""
     by_name = {check.name: check for check in checks}
     apart = {one.path.name: sum(path.stat().st_size for path in one.weights) for one in collected.artifacts}
+    found = [check.agreement for check in checks if check.agreement is not None]
+    names_classes = not found or any(agreement.top1_agreement is not None for agreement in found)
     text = _template().render(
         network=manifest.network,
         condmix_version=manifest.condmix_version,
@@ -42,10 +44,11 @@ def model_card(manifest: Manifest, collected: Collected, checks: Sequence[Artifa
                 card_facts.NOT_SAID if one.precision is None else str(one.precision),
                 file_size(manifest.member(one.name).size_bytes + apart.get(one.name, 0)),
                 difference_text(by_name[one.name].agreement),
-                top1_text(by_name[one.name].agreement),
+                (top1_text if names_classes else sqnr_text)(by_name[one.name].agreement),
             )
             for one in manifest.artifacts
         ],
+        kept="top-1 agreement" if names_classes else "SQNR",
         tried_on=_tried_on(checks),
         expected=_expected(checks),
         network_facts=card_facts.network_facts(collected),

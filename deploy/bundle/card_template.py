@@ -6,10 +6,10 @@ TEMPLATE = """\
 A bundle of condmix {{ condmix_version }}, {{ created }}:
 {{ files | length }} model file{{ "s" if files | length > 1 }} of one network, inputs, and what is expected of them.
 
-| file | format | precision | size | largest difference from PyTorch | top-1 agreement |
+| file | format | precision | size | largest difference from PyTorch | {{ kept }} |
 |---|---|---|---|---|---|
-{% for name, format, precision, size, difference, top1 in files %}
-| {{ name }} | {{ format }} | {{ precision }} | {{ size }} | {{ difference }} | {{ top1 }} |
+{% for name, format, precision, size, difference, agreed in files %}
+| {{ name }} | {{ format }} | {{ precision }} | {{ size }} | {{ difference }} | {{ agreed }} |
 {% endfor %}
 
 {{ tried_on }} What was expected:

@@ -25,7 +25,10 @@ def _line(check: ArtifactCheck, name_width: int) -> str:
         return f"[failed]  {name}  {check.failure or 'it was not run'}"
     mark = "[ok]    " if check.passed else "[failed]"
     agreement = check.agreement
-    parts = [f"max|d| {difference_text(agreement)}", f"top-1 {top1_text(agreement)}"]
+    kept = f"top-1 {top1_text(agreement)}"
+    if agreement.top1_agreement is None and agreement.sqnr_db is not None:
+        kept = f"SQNR {sqnr_text(agreement)}"
+    parts = [f"max|d| {difference_text(agreement)}", kept]
     if agreement.limit is None or not check.passed:
         parts.append(agreement.detail)  # what decided, with its figures
     parts.append(f"{agreement.images} images in {check.engine} {check.engine_version}")
@@ -38,6 +41,11 @@ def difference_text(agreement: Agreement | None) -> str:
         return "not found"
     found = f"{agreement.max_abs_difference:.1e}" if math.isfinite(agreement.max_abs_difference) else "not finite"
     return found if agreement.limit is None else f"{found}, limit {agreement.limit:.1e}"
+
+
+def sqnr_text(agreement: Agreement | None) -> str:
+    """Signal over difference, of the output where it is least."""
+    return "not found" if agreement is None or agreement.sqnr_db is None else f"{agreement.sqnr_db:.1f} dB"
 
 
 def top1_text(agreement: Agreement | None) -> str:

@@ -10,12 +10,15 @@ import numpy as np
 
 from condmix.deploy.calibration_images import CalibrationImages, open_calibration_images
 from condmix.deploy.errors import ImagesError
+from condmix.deploy.evaluate.intake import metadata_of
 from condmix.models.network import LoadedNetwork
+from condmix.runtime.audit.audit import format_of
 from condmix.runtime.bench.identity import engine_of
 from condmix.runtime.bench.inputs import feeds_of_images
 from condmix.runtime.bench.subject import ONNXRUNTIME
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
+from condmix.runtime.output_kind import class_output, kinds_in
 from condmix.runtime.session import Session
 
 CHUNK = 32
@@ -32,12 +35,16 @@ def labelled_images(given: str, network: LoadedNetwork) -> CalibrationImages:
 
 
 def top1_of(path: Path, images: CalibrationImages, report_progress: Callable[[str], None]) -> dict[str, object] | None:
-    """A subject's part of the section `accuracy`; None where the file gives no row of scores for an image.
+    """A subject's part of the section `accuracy`; None where the file scores no classes.
 
     Raises what its engine raises.
     """
     session, scales = _opened(path)
     assert images.labels is not None
+    metadata, _ = metadata_of(path, format_of(path))
+    scoring = class_output(kinds_in(metadata), [spec.name for spec in session.signature.outputs])
+    if scoring is None:
+        return None
     right = seen = 0
     for chunk in _chunks(images):
         feeds = feeds_of_images(
@@ -46,7 +53,7 @@ def top1_of(path: Path, images: CalibrationImages, report_progress: Callable[[st
         found: dict[int, int] = {}
         for number, places in enumerate(feeds.image_of_row):
             outputs = session.run({name: array[number] for name, array in feeds.arrays.items()})
-            scores = next(iter(outputs.values())).reshape(len(places), -1)
+            scores = outputs[scoring].reshape(len(places), -1)
             if scores.shape[1] < 2:
                 return None
             found |= dict(zip(places.tolist(), scores.argmax(axis=1).tolist(), strict=True))

@@ -14,7 +14,7 @@ from condmix.deploy.evaluate.model_source import ModelSource
 
 @dataclass(frozen=True, kw_only=True)
 class EvalFile:
-    """One file. batch: images a call. class_count: scores an image. shown: as the user gave it."""
+    """One file. batch: images a call. class_count: scores an image. shown: as the user gave it. output: that scores."""
 
     name: str
     shown: str
@@ -24,6 +24,7 @@ class EvalFile:
     intake: Intake
     batch: int
     class_count: int
+    output: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

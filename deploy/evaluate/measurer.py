@@ -22,7 +22,7 @@ OpenScorer = Callable[[EvalFile], Scorer]
 def open_scorer(file: EvalFile) -> Scorer:
     """The file, ready to run. Raises NotTheSameError and what its engine raises."""
     session, scales = file.source.open()
-    return Scorer(session, scales, batch=file.batch)
+    return Scorer(session, scales, batch=file.batch, output=file.output)
 
 
 class RangeMeasurer:

@@ -13,16 +13,19 @@ from condmix.runtime.signature import Signature
 
 
 class Scorer:
-    """An open file that names classes. batch: images a call, where the file leaves that free."""
+    """An open file that names classes. batch: images a call, where the file leaves that free. output: that scores
+    the classes, the first unless given."""
 
-    def __init__(self, session: Session, scales: Mapping[str, tuple[float, int]], *, batch: int) -> None:
+    def __init__(
+        self, session: Session, scales: Mapping[str, tuple[float, int]], *, batch: int, output: str | None = None
+    ) -> None:
         self._session, self._scales = session, scales
-        self._output = session.signature.outputs[0].name
+        self._output = output or session.signature.outputs[0].name
         self._free = is_free(session.signature)
         self._batch = images_a_call(session.signature, batch)
 
     def scores(self, images_nchw: np.ndarray) -> np.ndarray:
-        """(images, classes) in float64, of the first output.
+        """(images, classes) in float64, of its output.
 
         Calls begin at the first image and are all of one size, the last one filled up with images of its own, so that
         an image has the same neighbours however many images there are after its call.

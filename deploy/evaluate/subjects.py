@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,8 @@ from condmix.deploy.measure.subject_names import file_names
 from condmix.deploy.measure.together import Checks
 from condmix.runtime.audit.audit import format_of
 from condmix.runtime.errors import EngineMissingError, InferenceError, InvalidSettingError, one_line
+from condmix.runtime.output_kind import class_output, kinds_in, kinds_text
+from condmix.runtime.signature import Signature
 
 MOST_NAMES = 5
 """Class names that a text lists."""
@@ -77,7 +79,8 @@ def _look_into(given: GivenModel, name: str, batch: int) -> _Looked:
         if isinstance(intake, str):
             raise _unusable(shown, intake)
         black = np.zeros((1, *intake.input_size), np.float32)
-        class_count = Scorer(session, scales, batch=batch).scores(black).shape[1]
+        output = _scoring_output(metadata, session.signature, shown)
+        class_count = Scorer(session, scales, batch=batch, output=output).scores(black).shape[1]
     except EngineMissingError as error:
         raise EnginesMissingError(SUMMARY, [f"{shown}: {error}"]) from error
     except InvalidSettingError as error:
@@ -95,8 +98,19 @@ def _look_into(given: GivenModel, name: str, batch: int) -> _Looked:
         intake=intake,
         batch=images_a_call(session.signature, batch),
         class_count=class_count,
+        output=output,
     )
     return _Looked(file=file, free_batch=is_free(session.signature))
+
+
+def _scoring_output(metadata: Mapping[str, str], signature: Signature, shown: str) -> str:
+    """The output that scores classes. Raises UnreadableFileError for a file whose metadata say that none does."""
+    kinds, names = kinds_in(metadata), [spec.name for spec in signature.outputs]
+    found = class_output(kinds, names)
+    if found is None:
+        listed = kinds_text(kinds, names)
+        raise _unusable(shown, f"none of its outputs scores classes, which labels could be compared with: {listed}")
+    return found
 
 
 def _completed(files: Sequence[EvalFile]) -> tuple[list[EvalFile], list[str]]:

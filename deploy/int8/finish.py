@@ -59,6 +59,7 @@ def proven(
         input_step=network.input_step,
         output_steps=network.output_steps,
         limits=limits,
+        kinds=network.kinds,
     )
     rows = candidate.routing(network.judged_nchw) if candidate.routing is not None and network.routing else {}
     shown = {name: network.routing[name] for name in rows}
@@ -78,13 +79,12 @@ def _guarded(
     max_drop: float | None,
     report_progress: Callable[[str], None],
 ) -> tuple[GuardResult, frozenset[str]]:
-    output = next(iter(network.outputs))
     first = network.judged_nchw[:1]
 
     def rebuild(float_layers: frozenset[str]) -> Attempt:
         candidate = maker.make(float_layers, lambda _stage: None)
         run = candidate.run_fast(1)
-        scores = run(labelled.images_nchw)[output].reshape(len(labelled.labels), -1)
+        scores = run(labelled.images_nchw)[labelled.output].reshape(len(labelled.labels), -1)
         return Attempt(size_bytes=len(candidate.content), scores=scores, run_once=lambda: run(first))
 
     def milliseconds(before: Attempt, after: Attempt) -> tuple[float, float]:

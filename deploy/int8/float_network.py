@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from condmix.exporters.build import Prepared
 from condmix.exporters.quantize.calibrate import routing_names
 from condmix.exporters.verify.tapping import with_outputs
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
+from condmix.runtime.output_kind import class_output
 
 MOST_JUDGED_IMAGES = 59
 """Compared beside the verification images: enough for a median, each costs a run in every way of running."""
@@ -21,11 +22,13 @@ SMALLEST_SPAN = 1e-9
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledScores:
-    """Labelled images (count, channels, height, width), their classes, and the float network's scores of them."""
+    """Labelled images (count, channels, height, width), their classes, and the float network's scores of them, which
+    are its `output`."""
 
     images_nchw: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +38,7 @@ class FloatNetwork:
     images_nchw: those that drive the routing apart, then some of calibration or else labelled ones; only the latter are
     of the kind that the ranges know, so agreement and routing are judged on them (on all, where there are no others).
     outputs, routing: by name, rows for the last images. labelled: None without labelled images.
-    judged_are: what those images are, in a word or two. input_name: of the network.
+    judged_are: what those images are, in a word or two. input_name: of the network. kinds: what each output is.
     """
 
     images_nchw: np.ndarray
@@ -45,6 +48,7 @@ class FloatNetwork:
     size_bytes: int
     judged_are: str
     input_name: str
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judged_nchw(self) -> np.ndarray:
@@ -85,10 +89,11 @@ def run_float(
     rows = _rows(session.run({feed: image[None]}) for image in judged)
     known = None
     if labelled is not None and labelled.labels is not None:
-        output = proto.graph.output[0].name
+        output = class_output(prepared.built.output_kinds, [item.name for item in proto.graph.output])
+        assert output is not None  # the plan asked for labels of classes
         own = np.stack(list(labelled))
         scores = np.concatenate([session.run({feed: image[None]})[output].reshape(1, -1) for image in own])
-        known = LabelledScores(images_nchw=own, labels=labelled.labels, scores=scores)
+        known = LabelledScores(images_nchw=own, labels=labelled.labels, scores=scores, output=output)
     return FloatNetwork(
         images_nchw=images,
         outputs={output.name: rows[output.name] for output in proto.graph.output},
@@ -97,6 +102,7 @@ def run_float(
         size_bytes=proto.ByteSize(),
         judged_are=judged_are,
         input_name=feed,
+        kinds=prepared.built.output_kinds,
     )
 
 

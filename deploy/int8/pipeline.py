@@ -9,7 +9,7 @@ from pathlib import Path
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.calibration_images import CalibrationImages, open_calibration_images
 from condmix.deploy.costs import StageClock, peak_memory_bytes
-from condmix.deploy.errors import ImagesError
+from condmix.deploy.errors import ImagesError, PlanError
 from condmix.deploy.format_choices import ONNX
 from condmix.deploy.int8.calibration import calibrated, calibration_images, ranges_text
 from condmix.deploy.int8.finish import ProvenFile, proven
@@ -33,6 +33,7 @@ from condmix.runtime.artifact import Artifact, Format, Precision, describe_file
 from condmix.runtime.audit.audit import audit_file
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
+from condmix.runtime.output_kind import class_output, kinds_text
 from condmix.runtime.tolerance import Tolerance
 
 EQUALISED_STAGE = "equalised"
@@ -49,6 +50,7 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
 
     source = open_source(plan.loading, clock)
     network = source.network
+    _require_classes(plan, network)
     labelled = _labelled_images(plan, network)
     prepared = prepare(source.captured, ExportOptions(stage="rewritten"), {}, clock)
     even = equalised(prepared.model, plan.improvements)
@@ -108,6 +110,16 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
         files.write(record_path, to_json(outcome.to_dict()).encode())
         files.commit()
     return outcome
+
+
+def _require_classes(plan: Int8Plan, network: LoadedNetwork) -> None:
+    """Raises PlanError for labelled images where no output scores classes."""
+    kinds = network.output_kinds
+    if plan.flags.evaluate is None or class_output(kinds, list(kinds)) is not None:
+        return
+    summary = "--evaluate compares the class that an image is named with its label, and no output scores classes:"
+    problem = f"the outputs are {kinds_text(kinds, list(kinds))}: leave it out; each is judged by its own agreement"
+    raise PlanError(summary, [problem])
 
 
 def _labelled_images(plan: Int8Plan, network: LoadedNetwork) -> CalibrationImages | None:

@@ -22,6 +22,7 @@ from condmix.exporters.verify.rounded import RoundedVerification
 from condmix.models.network import LoadedNetwork
 from condmix.runtime.artifact import Artifact
 from condmix.runtime.audit.report import Audit
+from condmix.runtime.output_kind import told_kinds
 
 SCHEMA_VERSION = 1
 KIND = "condmix-int8-export"
@@ -144,6 +145,7 @@ class Int8Outcome:
             "input_size": list(network.input_size),
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
+            **({"output_kinds": kinds} if (kinds := told_kinds(network.output_kinds)) else {}),
             "float_verification": self.shared.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "equalised": [step.to_dict() for step in self.equalised],

@@ -38,6 +38,7 @@ def int8_reference(
         images_are=network.judged_are,
         yardstick=oracle.name,
         limits={file.artifact.path.name: Limit(sqnr_db=file.verification.limits.least_sqnr_db) for file in files},
+        kinds=network.kinds,
     )
 
 

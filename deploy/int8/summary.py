@@ -9,6 +9,7 @@ from condmix.deploy.format_choices import TITLES
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
 from condmix.deploy.metadata import condmix_version, size_text
 from condmix.deploy.report.numbers import plural
+from condmix.deploy.result_lines import output_lines
 from condmix.deploy.sizes import file_size
 from condmix.deploy.summary import FAILED, OK, Section, laid_out, parity_lines, time_line
 from condmix.exporters.records import RewriteStep
@@ -26,6 +27,7 @@ def summarise(outcome: Int8Outcome, *, in_detail: bool = False) -> str:
         ("calib", [] if outcome.calibration is None else _calibration_lines(outcome.calibration)),
         ("equalise", _step_lines(outcome.equalised)),
         *(section for file in outcome.files for section in _file_sections(file, in_detail=in_detail)),
+        ("outputs", [] if not outcome.files else output_lines(outcome.files[0].artifact, network.output_kinds)),
         ("warning", outcome.warnings),
         ("note", outcome.notes),
         ("record", [str(outcome.record_path)]),
@@ -114,7 +116,8 @@ def _agreement_lines(file: Int8FileOutcome) -> list[str]:
     problems = verification.problems()
     for item in verification.agreement:
         mark = FAILED if any(f"'{item.name}' is too far" in problem for problem in problems) else OK
-        lines.append(f"{mark} with the float network on {item.image_count} images: {item.sentence()}")
+        which = f"{item.name}: " if len(verification.agreement) > 1 else ""
+        lines.append(f"{mark} with the float network on {item.image_count} images: {which}{item.sentence()}")
     return lines
 
 

@@ -9,15 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condmix.deploy.errors import UnreadableFileError
+from condmix.deploy.evaluate.intake import metadata_of
 from condmix.deploy.measure.output_difference import OutputComparison, compare_outputs
 from condmix.deploy.measure.stored_weights import WeightsDifference, compare_weights, stored_weights
 from condmix.runtime.artifact import Format
 from condmix.runtime.audit.audit import audit_file, format_of
 from condmix.runtime.audit.onnx_file import read_onnx
 from condmix.runtime.audit.vocabulary import Arithmetic
-from condmix.runtime.errors import ComparisonImpossibleError, InvalidSettingError, SessionFailedError
+from condmix.runtime.errors import (
+    ComparisonImpossibleError,
+    EngineMissingError,
+    InvalidSettingError,
+    SessionFailedError,
+)
 from condmix.runtime.litert_session import LiteRtBackend, LiteRtSession
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
+from condmix.runtime.output_kind import kinds_in
 from condmix.runtime.signature import Signature, TensorSpec
 
 SCHEMA_VERSION = 1
@@ -113,10 +120,19 @@ def compare_files(
     weights = compare_weights(*(stored_weights(path, format) for path, format in zip((a, b), formats, strict=True)))
     report_progress("compare outputs")
     try:
-        outputs = compare_outputs(sessions[0], sessions[1], shapes)
+        kinds = _kinds_of(a, formats[0])
+        outputs = compare_outputs(sessions[0], sessions[1], shapes, kinds)
     except SessionFailedError as error:
         raise UnreadableFileError(str(error)) from error
     return FilesDifference(a=facts[0], b=facts[1], weights=weights, outputs=outputs)
+
+
+def _kinds_of(path: Path, format: Format) -> Mapping[str, str]:
+    """What the file says that its outputs are; nothing where the package that reads it is not installed."""
+    try:
+        return kinds_in(metadata_of(path, format)[0])
+    except EngineMissingError:
+        return {}
 
 
 def tensor_text(spec: TensorSpec) -> str:

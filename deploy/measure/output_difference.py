@@ -56,10 +56,13 @@ class OutputComparison:
         return {"images": self.images, "outputs": outputs, "notes": list(self.notes)}
 
 
-def compare_outputs(a: Session, b: Session, shapes: Mapping[str, tuple[int, ...]]) -> OutputComparison:
+def compare_outputs(
+    a: Session, b: Session, shapes: Mapping[str, tuple[int, ...]], kinds: Mapping[str, str] | None = None
+) -> OutputComparison:
     """Both run on the same random inputs, IMAGES of them, channels moved where one wants them last.
 
-    shapes: input name -> shape, for inputs with free axes. Raises InvalidSettingError, SessionFailedError.
+    shapes: input name -> shape, for inputs with free axes. kinds: what the outputs of a are.
+    Raises InvalidSettingError, SessionFailedError.
     """
     feeds_a, feeds_b = (
         example_inputs(session.signature, {k: v for k, v in shapes.items() if k in _names(session.signature.inputs)})
@@ -85,7 +88,7 @@ def compare_outputs(a: Session, b: Session, shapes: Mapping[str, tuple[int, ...]
         answers_a.append(a.run(drawn))
         moved = {other: _moved(drawn[one], feeds_b[other].shape) for one, other in inputs}
         answers_b.append(b.run(moved))
-    found = [_difference(one, other, answers_a, answers_b, notes) for one, other in outputs]
+    found = [_difference(one, other, answers_a, answers_b, notes, kinds or {}) for one, other in outputs]
     return OutputComparison(images=IMAGES, outputs=tuple(one for one in found if one is not None), notes=tuple(notes))
 
 
@@ -142,7 +145,12 @@ def _drawn(feeds: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 
 def _difference(
-    one: str, other: str, a: Sequence[Mapping[str, Tensor]], b: Sequence[Mapping[str, Tensor]], notes: list[str]
+    one: str,
+    other: str,
+    a: Sequence[Mapping[str, Tensor]],
+    b: Sequence[Mapping[str, Tensor]],
+    notes: list[str],
+    kinds: Mapping[str, str],
 ) -> OutputDifference | None:
     shape_a, shape_b = a[0][one].shape, b[0][other].shape
     if _order(shape_b, shape_a) is None:
@@ -160,5 +168,5 @@ def _difference(
         name_b=other,
         max_abs_difference=float(apart.max(initial=0.0)) if np.isfinite(apart).all() else float("inf"),
         largest=float(np.abs(first.astype(np.float64)).max(initial=0.0)),
-        agreement=agreement({one: first}, {one: second})[0],
+        agreement=agreement({one: first}, {one: second}, kinds)[0],
     )

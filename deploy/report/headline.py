@@ -52,7 +52,7 @@ def headline_table(view: ReportView) -> Table:
         "load, ms",
         "first inference, ms",
         "peak memory",
-        "top-1 agreement",
+        "top-1 agreement" if names_classes(view) else "SQNR, dB",
         "max |d|",
         "runs in",
     )
@@ -78,7 +78,7 @@ def headline_table(view: ReportView) -> Table:
                 file_size(record.size_bytes) if record.size_bytes else "",
                 *_opening_cells(record),
                 _peak(record),
-                *_agreement_cells(record.agreement),
+                *_agreement_cells(record.agreement, top1=names_classes(view)),
                 engine_words(record),
             )
         )
@@ -180,15 +180,25 @@ def _peak(record: SubjectRecord) -> str:
     return memory(max(peaks)) if peaks else NOT_READ
 
 
-def _agreement_cells(agreement: Agreement | None) -> tuple[str, str]:
+def names_classes(view: ReportView) -> bool:
+    """Whether any subject's outputs name classes, as far as anything is known of them."""
+    found = [record.agreement for record in view.report.subjects if record.agreement is not None]
+    return not found or any(one.top1_agreement is not None or one.sqnr_db is None for one in found)
+
+
+def _agreement_cells(agreement: Agreement | None, *, top1: bool) -> tuple[str, str]:
     if agreement is None:
         return "not checked", "not checked"
-    top1 = "" if agreement.top1_agreement is None else share(agreement.top1_agreement)
-    return top1 or "not compared", difference(agreement.max_abs_difference)
+    if top1:
+        kept = "" if agreement.top1_agreement is None else share(agreement.top1_agreement)
+    else:
+        kept = "" if agreement.sqnr_db is None else f"{agreement.sqnr_db:.1f}"
+    return kept or "not compared", difference(agreement.max_abs_difference)
 
 
 def _agreement_table(view: ReportView) -> Table:
-    columns = ("subject", "outputs", "reference", "images", "max |d|", "limit", "top-1 agreement", "SQNR, dB", "detail")
+    top1 = ("top-1 agreement",) if names_classes(view) else ()
+    columns = ("subject", "outputs", "reference", "images", "max |d|", "limit", *top1, "SQNR, dB", "detail")
     rows = tuple(
         (
             view.label(record.name),
@@ -197,7 +207,7 @@ def _agreement_table(view: ReportView) -> Table:
             f"{agreement.images:,}",
             difference(agreement.max_abs_difference),
             "" if agreement.limit is None else difference(agreement.limit),
-            "" if agreement.top1_agreement is None else share(agreement.top1_agreement),
+            *("" if agreement.top1_agreement is None else share(agreement.top1_agreement) for _ in top1),
             "" if agreement.sqnr_db is None else f"{agreement.sqnr_db:.1f}",
             agreement.detail,
         )

@@ -82,6 +82,7 @@ def _judged(
         input_step=max(float(np.ptp(images)), SMALLEST_SPAN) / STEPS,
         output_steps={name: _step(rows) for name, rows in reference.items()},
         limits=limits,
+        kinds=evidence.kinds,
     )
     return replace(made, stored=problems)
 

@@ -25,7 +25,7 @@ IMAGES_AT_BATCH_ONE = 5
 class Evidence:
     """The network itself, the images, and its results in float64 and float32.
 
-    routing: rows (images, experts) by routing value, of the captured graph.
+    routing: rows (images, experts) by routing value, of the captured graph. kinds: what each output is, by name.
     """
 
     oracle: Oracle
@@ -33,6 +33,7 @@ class Evidence:
     facts: ImageFacts
     reference: Reference
     routing: Mapping[str, np.ndarray] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def gather(
@@ -61,7 +62,9 @@ def gather(
     oracle = oracle_of(network)
     report_progress(f"run {oracle.name}")
     reference = oracle.reference(pool.array_nchw, [output.name for output in captured.graph.output])
-    return Evidence(oracle=oracle, images=pool, facts=facts, reference=reference, routing=routing)
+    return Evidence(
+        oracle=oracle, images=pool, facts=facts, reference=reference, routing=routing, kinds=build.output_kinds
+    )
 
 
 def _image_count(batch: int | None) -> int:

@@ -127,12 +127,13 @@ def verify_rounded(
     input_step: float,
     output_steps: Mapping[str, float],
     limits: RoundedLimits,
+    kinds: Mapping[str, str] | None = None,
 ) -> RoundedVerification:
     """Run the file in every way on all images, there and back: a runtime once kept the first image's kernel.
 
     meaning: the file in its plainest form (no optimisation, no delegate). reference: the float network's outputs on the
     last so many of the images, on which agreement is judged. input_step, output_steps: the size of a step of the
-    input's grid, and of each output's.
+    input's grid, and of each output's. kinds: what the outputs are.
     """
     said = meaning(images_nchw)
     own = _own_steps(meaning, said, images_nchw, input_step, output_steps)
@@ -145,7 +146,7 @@ def verify_rounded(
             for name, rows in said.items()
         ]
     shown = {name: said[name][-len(rows) :].reshape(rows.shape) for name, rows in reference.items()}
-    return RoundedVerification(meaning=tuple(checks), agreement=agreement(reference, shown), limits=limits)
+    return RoundedVerification(meaning=tuple(checks), agreement=agreement(reference, shown, kinds), limits=limits)
 
 
 def _meaning_check(

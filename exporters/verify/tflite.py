@@ -137,6 +137,7 @@ def _compared(
         tolerance=tolerance,
         own_float32=own,
         context={**context, "images": evidence.images.sha256},
+        kinds=evidence.kinds,
     )
 
 

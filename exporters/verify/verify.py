@@ -139,6 +139,7 @@ def _stage_parity(
         tolerance=tolerance,
         own_float32=own,
         context={"stage": stage.name, "threads": str(threads), "images": images.sha256},
+        kinds=evidence.kinds,
     )
     return StageParity(stage=stage.name, threads=threads, report=report)
 

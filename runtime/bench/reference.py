@@ -13,7 +13,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from condmix.runtime.bench.fields import NULL
 from condmix.runtime.errors import InferenceError, InvalidRecordError, InvalidSettingError, one_line
+from condmix.runtime.output_kind import METADATA_KEY, sound_kinds
 from condmix.runtime.records import read_fields
 from condmix.runtime.signature import Tensor
 
@@ -77,13 +78,14 @@ class Reference:
     """Inputs and outputs, each [N, ...], N single images.
 
     outputs_are: who computed them, in words ("PyTorch 2.9, float64").
-    limits: file name -> by what that file is accepted.
+    limits: file name -> by what that file is accepted. kinds: what outputs are, in the words of `output_kind`.
     """
 
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
     outputs_are: str
     limits: Mapping[str, Limit]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = [f"{side} is empty" for side in ("inputs", "outputs") if not getattr(self, side)]
@@ -127,6 +129,7 @@ def reference_content(reference: Reference) -> bytes:
         "kind": KIND,
         "source": reference.outputs_are,
         "limits": {name: limit.to_dict() for name, limit in reference.limits.items()},
+        **({METADATA_KEY: dict(reference.kinds)} if reference.kinds else {}),
     }
     arrays: dict[str, Any] = {_INPUT + name: array for name, array in reference.inputs.items()}
     arrays |= {_OUTPUT + name: array for name, array in reference.outputs.items()}
@@ -191,6 +194,7 @@ def _assemble(arrays: dict[str, Tensor], record: str) -> Reference:
         about = json.loads(str(arrays[_ABOUT][()]))
     except ValueError as error:
         raise InvalidRecordError([*problems, f"{_ABOUT!r} is not JSON: {one_line(error)}"], record=record) from error
+    kinds = about.pop(METADATA_KEY, {}) if isinstance(about, dict) else {}
     wanted = {"kind": str, "source": str, "limits": dict}
     values = read_fields(about, record=record, fields=wanted, schema_version=SCHEMA_VERSION)
     if values["kind"] != KIND:
@@ -204,6 +208,7 @@ def _assemble(arrays: dict[str, Tensor], record: str) -> Reference:
             outputs=outputs,
             outputs_are=cast(str, values["source"]),
             limits={name: Limit.from_dict(limit) for name, limit in limits.items()},
+            kinds=sound_kinds(kinds),
         )
     except InvalidSettingError as error:
         raise InvalidRecordError(list(error.problems), record=record) from error

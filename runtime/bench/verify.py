@@ -54,7 +54,7 @@ def verify(
         actual[name] = value.reshape(expected[name].shape)
     if problems:
         return cannot_verify(reference, "it cannot be compared: " + "; ".join(problems))
-    compared = agreement(expected, actual)
+    compared = agreement(expected, actual, reference.kinds)
     difference = max(_difference(expected[name], actual[name]) for name in expected)
     limit = reference.limits.get(file_name)
     if limit is None and is_rounded:

@@ -7,6 +7,7 @@ import pytest
 
 from condmix.runtime.agreement import MOST_DB, agreement
 from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.output_kind import EMBEDDING, LABELS, VALUES
 
 SCORES = np.random.default_rng(0).standard_normal((8, 5)).astype(np.float32)
 
@@ -40,6 +41,24 @@ def test_maps_and_single_scores_name_no_class() -> None:
     maps = SCORES.reshape(8, 5, 1, 1)
     assert agreement({"map": maps}, {"map": maps})[0].top1_agreement is None
     assert agreement({"one": SCORES[:, :1]}, {"one": SCORES[:, :1]})[0].top1_agreement is None
+
+
+def test_only_classes_are_named() -> None:
+    for kind in (EMBEDDING, VALUES, LABELS):
+        assert agreement({"y": SCORES}, {"y": SCORES}, {"y": kind})[0].top1_agreement is None
+    (found,) = agreement({"y": SCORES}, {"y": 2 * SCORES}, {"y": EMBEDDING})
+    assert found.sentence().startswith("cosine 1.0000 or more, SQNR ")
+    assert found.to_dict()["is_embedding"] is True
+    assert "label_agreement" not in found.to_dict()
+
+
+def test_labels_agree_on_the_same_side_of_one_half() -> None:
+    exact = np.array([[0.1, 0.6, 0.9], [0.4, 0.51, 0.2]])
+    rounded = np.array([[0.2, 0.4, 0.8], [0.4, 0.52, 0.2]])
+    (found,) = agreement({"y": exact}, {"y": rounded}, {"y": LABELS})
+    assert found.label_agreement == pytest.approx(5 / 6)
+    assert found.sentence().startswith("83.3% of the labels on the same side of 0.5, SQNR ")
+    assert "is_embedding" not in found.to_dict()
 
 
 def test_what_is_not_finite_is_never_good() -> None:
