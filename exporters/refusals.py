@@ -82,6 +82,12 @@ NETWORKS: tuple[Reason, ...] = (
     ),
     _reason("NO_EXPERTS", "there are no experts to store in int8", "`--experts int8` on MixNet", "leave the flag out"),
     _reason("MACHINE", "a file for this machine cannot be written", "`--condconv blocked` here", "the portable file"),
+    _reason(
+        "NOT_A_DETECTOR",
+        "is no detector whose anchors are known",
+        "`--detections boxes` on a classifier",
+        "`--detections raw`, or a method `anchors(height, width)`",
+    ),
     _reason("ROUTING_RANGE", "whose ends have to be known", "`--experts int8` with unbounded routing", "use `--int8`"),
 )
 """Of a network for what was asked: exit code 4, CAPTURE 3."""
@@ -90,6 +96,9 @@ LAYERS: tuple[Reason, ...] = (
     _reason("NOT_LINEAR", "is not linear in", "a kernel divided by its norm", "none: it is not a mixture; it stays"),
     _reason("NO_BOTTLENECK", "no small vector separates", "a kernel made of a feature map", "none: it stays as it is"),
     _reason("MODULATED", "a modulated kernel, not a mixture", "w * style", "scale the features instead of the kernel"),
+    _reason(
+        "GROUPED_ATTENTION", "is not moved out of the kernel", "ODConv's input attention in groups", "scale the image"
+    ),
     _reason("KERNEL_AXES", "spatial axes: only two are supported", "a computed 1-D or 3-D kernel", "none yet"),
     _reason("SEVERAL_MATRICES", "only one matrix an image", "attention times values", "none: it is no convolution"),
     _reason(

@@ -17,12 +17,13 @@ from condmix.exporters.graph.facts import (
     static_shape,
 )
 from condmix.exporters.graph.splice import Replacement
-from condmix.exporters.named.condconv import ConvSettings, build_condconv, conv_settings
+from condmix.exporters.named.condconv import conv_settings
 from condmix.exporters.recognise.dominators import input_dependent, node_positions
+from condmix.exporters.recognise.factored import as_condconv
+from condmix.exporters.recognise.factored_kernel import find_factored_kernel
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixture import Mixture, NotAMixture, find_mixture
-
-POINTWISE = ConvSettings(kernel=(1, 1), strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=1)
+from condmix.exporters.recognise.name_mixture import POINTWISE, name_mixture
 
 
 def find_condconv(model: ir.Model) -> Iterator[Recognised | Declined]:
@@ -53,7 +54,7 @@ def _conv(
     targets = [weight] if bias is None or stored_bias is not None else [weight, bias]
     mixture = find_mixture(model, targets, positions, dependent)
     if isinstance(mixture, NotAMixture):
-        return Declined(path=path, node=node, reason=mixture.reason)
+        return _not_linear(model, node, weight, mixture, positions, dependent)
     builder = NodeBuilder(path)
     kernel = static_shape(weight)[2:]
     result = name_mixture(
@@ -73,36 +74,19 @@ def _conv(
     )
 
 
-def name_mixture(
-    builder: NodeBuilder,
-    x: ir.Value,
-    mixture: Mixture,
-    settings: ConvSettings,
-    shape: tuple[int, ...],
-    *,
-    stored_bias: np.ndarray | None = None,
-) -> ir.Value:
-    """The named node of a mixture; a part of the kernel that no routing touches becomes an expert of weight one."""
-    experts, constant_part = mixture.experts[0], mixture.constants[0]
-    expert_bias = mixture.experts[1] if len(mixture.experts) > 1 else None
-    bias = np.zeros(shape[1]) if stored_bias is None else stored_bias
-    if len(mixture.constants) > 1:
-        bias = mixture.constants[1]
-    if expert_bias is not None and not expert_bias.any():
-        expert_bias = None
-    size = experts.shape[0]
-    routing = mixture.routing
-    if static_shape(routing) != (1, size):
-        routing = builder.reshape(routing, (1, size), (1, size), "routing")
-    if constant_part.any():
-        # Pad rather than Concat: it holds for any number of images.
-        one = builder.constant(np.asarray(1.0, dtype=np.float32), "one")
-        pads = builder.ints((0, 0, 0, 1), "one_more")
-        routing = builder.one("Pad", [routing, pads, one], (1, size + 1), role="routing_and_one")
-        experts = np.concatenate([experts, constant_part[None]])
-        if expert_bias is not None:
-            expert_bias = np.concatenate([expert_bias, np.zeros((1, expert_bias.shape[1]))])
-    return build_condconv(builder, x, routing, experts, bias, expert_bias, settings, shape)
+def _not_linear(
+    model: ir.Model,
+    node: ir.Node,
+    weight: ir.Value,
+    mixture: NotAMixture,
+    positions: dict[ir.Node, int],
+    dependent: frozenset[ir.Value],
+) -> Recognised | Declined:
+    """Experts times attentions, or a layer that stays as it is."""
+    factored = find_factored_kernel(model, weight, positions, dependent)
+    if factored is not None:
+        return as_condconv(node, factored)
+    return Declined(path=module_path(node), node=node, reason=mixture.reason)
 
 
 def _proof(mixture: Mixture) -> str:

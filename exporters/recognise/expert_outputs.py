@@ -19,11 +19,11 @@ from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.evaluate import PartialGraph
 from condmix.exporters.graph.facts import element_count, module_path, static_shape
 from condmix.exporters.graph.splice import Replacement
-from condmix.exporters.recognise.condconv import name_mixture
 from condmix.exporters.recognise.dominators import input_dependent, node_positions
 from condmix.exporters.recognise.expert_region import ExpertRegion, find_region
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixture import AFFINE_TOLERANCE, LARGEST_GROWTH, Mixture
+from condmix.exporters.recognise.name_mixture import name_mixture
 from condmix.exporters.recognise.routing_source import RoutingSource, find_routing_source
 
 

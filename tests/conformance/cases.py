@@ -70,7 +70,7 @@ MORE_EXPORTS: Mapping[str, tuple[Export, ...]] = {
     ),
     "dilated_branches": MIXCONV_FORMS,
     "shared_kernel": (_export("it merges the batch axis with another", batch=3),),
-    "omni_attention": (_export("its weights depend on the image", batch=3),),
+    "omni_attention": (THREE_IMAGES,),
     "condconv_digits": (*CONDCONV_FORMS, *MATMUL_REFUSED, OLDEST, NEWER),
     "mixnet_digits": (*MIXCONV_FORMS, *HOISTED_TAKEN, OLDEST, NEWER),
     "condconv_mobilenet_v1": (THREE_IMAGES,),
@@ -86,7 +86,6 @@ MORE_EXPORTS: Mapping[str, tuple[Export, ...]] = {
 
 DYNAMIC_REFUSED: Mapping[str, tuple[str, ...]] = {
     "shared_kernel": ("blocks.0.0.routing: Reshape", "it merges the batch axis with another"),
-    "omni_attention": ("blocks.0.0: Conv", "its weights depend on the image"),
     "hypernetwork_tanh": ("blocks.0.0: Conv", "blocks.2.0: Conv", "its weights depend on the image"),
     "kernel_by_norm": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
     "kernel_standardised": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
@@ -94,14 +93,12 @@ DYNAMIC_REFUSED: Mapping[str, tuple[str, ...]] = {
     "modulated_conv": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
     "chosen_expert": ("blocks.0.0: Conv", "blocks.1.0: Conv", "its weights depend on the image"),
     "top_k_gather": ("blocks.0.0: Conv", "its weights depend on the image"),
-    "omni_kernel": ("blocks.0.0: Conv", "its weights depend on the image"),
 }
 """Right at batch 1 only: kernels computed per image that are no mixtures, and code that is wrong in batches itself."""
 
 TFLITE_REFUSED: Mapping[str, tuple[str, ...]] = {
     "top_k_mask": ("blocks.0.0: TopK", "no TFLite form is known"),
     "top_k_gather": ("blocks.0.0: TopK", "no TFLite form is known"),
-    "omni_kernel": ("blocks.0.0: ReduceSum", "it drops axes"),
 }
 """ONNX only: operators in front of the kernel that the TFLite writer does not have."""
 

@@ -1,8 +1,8 @@
-"""Near relative: attention over experts, taps, input and output channels at once.
+"""Attention over experts, taps, input and output channels at once (ODConv).
 
 Input and output attention scale feature maps and concern no kernel. The kernel of a 1x1 layer is linear in
 the expert attention. That of a 3x3 layer is the product of expert and tap attention, linear in each but not
-in both together, and is to be refused.
+in both together: the attention of the taps has to be moved to what each tap sees.
 """
 
 from __future__ import annotations
@@ -54,9 +54,8 @@ OMNI_ATTENTION = foreign_case(
         features=16,
     ),
     seed=312,
-    condconv_layers=("blocks.1.0",),
-    refused=(("blocks.0.0", "linear"),),
+    condconv_layers=("blocks.0.0", "blocks.1.0"),
     routers=("blocks.0.0.expert_head", "blocks.1.0.expert_head"),
     hidden_routers=("blocks.0.0.hidden", "blocks.1.0.hidden"),
-    notes="1x1 recognised; 3x3 refused: experts times taps; attention scales the map between layer and norm",
+    notes="experts times taps in a strided 3x3 layer and experts alone in a 1x1; attention scales the maps around",
 )

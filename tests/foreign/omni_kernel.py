@@ -1,7 +1,7 @@
-"""Near relative: attention over experts, taps, input and output channels, all four multiplied into the kernel.
+"""Attention over experts, taps, input and output channels, all four multiplied into the kernel (ODConv).
 
 omni_attention moves two of them to the maps itself; here all are factors of the kernel, which is linear in each and
-not in all together. It is refused, and kept as it is written.
+not in all together. Three of them have to be moved out of it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ OMNI_KERNEL = foreign_case(
         nn.Sequential(OmniKernelConv2d(8, 10, 3), nn.BatchNorm2d(10), nn.ReLU()), width=8, features=10
     ),
     seed=524,
-    refused=(("blocks.0.0", "linear"),),
+    condconv_layers=("blocks.0.0",),
     routers=("blocks.0.0.heads.0",),
     hidden_routers=("blocks.0.0.hidden",),
-    notes="ODConv with all four attentions inside the kernel: refused, linear in each and not in all; kept as it is",
+    notes="ODConv with all four attentions inside the kernel: linear in each and not in all, moved out exactly",
 )
