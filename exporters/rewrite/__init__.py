@@ -11,6 +11,8 @@ from condmix.exporters.rewrite.fold_batchnorm_through_concat import FoldBatchnor
 from condmix.exporters.rewrite.gather_form import GatherForm
 from condmix.exporters.rewrite.global_average_pool import GlobalAveragePool
 from condmix.exporters.rewrite.group_pointwise_mixconv import GroupPointwiseMixconv
+from condmix.exporters.rewrite.hard_swish_form import HardSwishForm
+from condmix.exporters.rewrite.relu6_gate import Relu6Gate
 from condmix.exporters.rewrite.reshape_form import ReshapeForm
 from condmix.exporters.rewrite.rule import Rule
 from condmix.exporters.rewrite.static_same_padding import StaticSamePadding
@@ -27,5 +29,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     FoldBatchnormIntoConv(),
     GroupPointwiseMixconv(),
     GlobalAveragePool(),
+    Relu6Gate(),
+    HardSwishForm(),
 )
 """Run on the named graph."""

@@ -6,8 +6,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from condmix.exporters.onnx_input.hard_swish_form import HardSwishForm
 from condmix.exporters.rewrite.driver import run_rules
+from condmix.exporters.rewrite.hard_swish_form import HardSwishForm
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from tests.exporters.sketch import Sketch
 
