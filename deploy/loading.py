@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condmix.deploy.detect.flags import DetectionFlags
 from condmix.deploy.errors import PlanError
 from condmix.deploy.input_size import RequestedSize
 
@@ -27,8 +28,10 @@ class Loading:
     allow_pickle: bool = False
     input_names: tuple[str, ...] | None = None
     output_names: tuple[str, ...] | None = None
+    more_inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     any_size: bool = False
     """Whether an ONNX file's height and width are opened, if they are numbers."""
+    detection: DetectionFlags = field(default_factory=DetectionFlags)
 
     def __post_init__(self) -> None:
         problems = []
@@ -81,13 +84,16 @@ def load_network(loading: Loading) -> TorchNetwork:
         settings=dict(loading.settings) or None,
         input_size=None if size is None else size.complete,
         allow_pickle=loading.allow_pickle,
+        more_inputs=loading.more_inputs,
     )
     if size is None or size.complete is not None:
         return network
-    return _resized(network, size.for_channels(network.input_size[0]))
+    return _resized(network, size.for_channels(network.input_size[0]), loading.more_inputs)
 
 
-def _resized(network: TorchNetwork, input_size: tuple[int, int, int]) -> TorchNetwork:
+def _resized(
+    network: TorchNetwork, input_size: tuple[int, int, int], more_inputs: Mapping[str, tuple[int, ...]]
+) -> TorchNetwork:
     """The network at another height and width, tried on one input of zeros as `checkpoint.load` does."""
     import torch
 
@@ -95,7 +101,7 @@ def _resized(network: TorchNetwork, input_size: tuple[int, int, int]) -> TorchNe
 
     try:
         with torch.no_grad():
-            network.module(torch.zeros((1, *input_size)))
+            network.module(*(torch.zeros((1, *shape)) for shape in (input_size, *more_inputs.values())))
     except Exception as error:
         message = (
             f"{network.source}: the network does not run on an input of (batch, channels, height, width) = "

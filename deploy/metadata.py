@@ -89,6 +89,7 @@ def _of_any_file(network: LoadedNetwork, batch: int | None, tolerance: Tolerance
         "preprocessing": network.preprocessing.to_dict(),
         "class_names": None if network.class_names is None else list(network.class_names),
         "tolerance": None if tolerance is None else tolerance.to_dict(),
+        "detection": network.detection,
         METADATA_KEY: told_kinds(network.output_kinds) or None,
     }
 

@@ -32,7 +32,7 @@ def read_picture(picture: Path, network: NetworkInput) -> Images:
     Raises UnreadableFileError with the reason alone, for a list that names the file.
     """
     try:
-        return network.preprocessing.apply(_pixels(picture), input_size=network.input_size)
+        return network.preprocessing.apply(read_pixels(picture), input_size=network.input_size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         # Pillow raises SyntaxError for some damaged files; SettingsError is a ValueError.
         reason = "; ".join(error.problems) if isinstance(error, SettingsError) else str(error)
@@ -46,8 +46,8 @@ def spread_evenly(count: int, most: int) -> tuple[int, ...]:
     return tuple(int(place) for place in np.linspace(0, count - 1, most))
 
 
-def _pixels(picture: Path) -> npt.NDArray[np.uint8]:
-    """Height, width, and one or three channels."""
+def read_pixels(picture: Path) -> npt.NDArray[np.uint8]:
+    """The pixels of a picture (height, width, channels), one or three channels. Raises OSError, as Pillow does."""
     with Image.open(picture) as image:
         plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
         pixels = np.asarray(plain, dtype=np.uint8)

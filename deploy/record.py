@@ -13,6 +13,7 @@ from condmix.deploy.plan import Plan
 from condmix.deploy.reference_file import ReferenceFile
 from condmix.deploy.second_runtime import SecondOpinion
 from condmix.deploy.tune.record import Tuned
+from condmix.exporters.detection.proof import SuppressionProof
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
 from condmix.exporters.tflite.options import TfliteOptions
@@ -51,11 +52,13 @@ class FileOutcome:
     verification: Verification
     second_runtime: SecondOpinion | None = None
     """Of a TFLite file."""
+    suppression: SuppressionProof | None = None
+    """Of a detector's ONNX file with suppression inside."""
 
     @property
     def passed(self) -> bool:
         """The file computes what PyTorch computes; otherwise it has its rejected name."""
-        return self.verification.passed
+        return self.verification.passed and (self.suppression is None or self.suppression.passed)
 
     @property
     def layout(self) -> str:
@@ -74,6 +77,7 @@ class FileOutcome:
             "steps": [step.to_dict() for step in self.steps],
             "verification": self.verification.to_dict(),
             "second_runtime": None if self.second_runtime is None else self.second_runtime.to_dict(),
+            "suppression": None if self.suppression is None else self.suppression.to_dict(),
         }
 
 
@@ -118,6 +122,7 @@ class ExportOutcome:
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
             **({"output_kinds": kinds} if (kinds := told_kinds(network.output_kinds)) else {}),
+            "detection": network.detection,
             "artifacts": [file.to_dict() for file in self.files],
             "reference": None if self.reference is None else self.reference.to_dict(),
             "tuning": None if self.tuned is None else self.tuned.to_dict(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condmix.runtime.artifact import Artifact
-from condmix.runtime.output_kind import CLASSES, told_kinds
+from condmix.runtime.output_kind import CLASSES, VALUES, told_kinds
 
 
 def output_lines(artifact: Artifact, kinds: Mapping[str, str]) -> list[str]:
@@ -14,9 +14,10 @@ def output_lines(artifact: Artifact, kinds: Mapping[str, str]) -> list[str]:
     if len(specs) == 1 and not told_kinds(kinds):
         return []
     width = max(len(spec.name) for spec in specs)
+    unknown = VALUES if kinds else CLASSES
     lines = []
     for spec in specs:
         layout = f"  {spec.layout}" if spec.layout else ""
         shape = "x".join(map(str, spec.shape)) or "a number"
-        lines.append(f"{spec.name.ljust(width)}  {shape}{layout}  {kinds.get(spec.name, CLASSES)}")
+        lines.append(f"{spec.name.ljust(width)}  {shape}{layout}  {kinds.get(spec.name, unknown)}")
     return lines

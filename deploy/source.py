@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from condmix.deploy.detect.tail import refuse_tail, with_tail
 from condmix.deploy.loading import Loading, load_network
 from condmix.exporters.captured import Captured
+from condmix.exporters.graph.facts import static_shape
 from condmix.exporters.output_kinds import kinds_of
 from condmix.exporters.rename import with_names
 from condmix.exporters.verify.oracle import Oracle, oracle_of
@@ -32,16 +34,18 @@ class Source:
 def open_source(loading: Loading, report_progress: Callable[[str], None]) -> Source:
     """The network in the file, captured. Raises subclasses of ModelError, CaptureError, or OnnxInputError."""
     if loading.is_onnx:
+        refuse_tail(loading.model, loading.detection)
         return _open_onnx(loading, report_progress)
     kind = identify(loading.model)
     if kind.is_program:
+        refuse_tail(loading.model, loading.detection)
         return _open_program(loading, kind, report_progress)
     from condmix.exporters.capture import capture
 
     report_progress("load")
-    network = load_network(loading)
+    network = with_tail(load_network(loading), loading.detection)
     report_progress("capture")
-    captured = capture(network.module, network.input_size)
+    captured = capture(network.module, network.input_size, loading.more_inputs)
     return _named(loading, Source(network=network, captured=captured, oracle=oracle_of(network.module)))
 
 
@@ -52,9 +56,9 @@ def _named(loading: Loading, source: Source) -> Source:
         kinds = kinds_of(captured.model.graph, len(network.class_names))
         captured = dataclasses.replace(captured, output_kinds=kinds)
     captured, oracle = with_names(captured, source.oracle, loading.input_names, loading.output_names)
-    return Source(
-        network=dataclasses.replace(network, output_kinds=captured.output_kinds), captured=captured, oracle=oracle
-    )
+    inputs = {str(value.name): static_shape(value)[1:] for value in captured.model.graph.inputs}
+    network = dataclasses.replace(network, output_kinds=captured.output_kinds, input_shapes=inputs)
+    return Source(network=network, captured=captured, oracle=oracle)
 
 
 def _open_onnx(loading: Loading, report_progress: Callable[[str], None]) -> Source:

@@ -66,6 +66,7 @@ def failure_text(outcome: ExportOutcome) -> str:
             *_batch_failure(verification.batches),
             *_size_failure(verification),
             *_blame_lines(verification.blame),
+            *(() if file.suppression is None or file.suppression.passed else (file.suppression.sentence(),)),
         ]
         lines += [
             f"the {TITLES[str(file.artifact.format)]} file does not compute what {outcome.network.yardstick} computes:",
@@ -154,10 +155,15 @@ def _file_sections(file: FileOutcome, *, in_detail: bool) -> tuple[Section, ...]
             [f"{step.rule} at {step.path}: {step.note}" for step in file.steps if in_detail and not step.applied],
         ),
         (str(file.artifact.format), _file_lines(file)),
-        ("parity", parity_lines(file.verification)),
+        ("parity", [*parity_lines(file.verification), *_suppression_lines(file)]),
         ("delegate", [] if coverage is None else [coverage.sentence()]),
         ("older", [] if file.second_runtime is None else [file.second_runtime.sentence()]),
     )
+
+
+def _suppression_lines(file: FileOutcome) -> list[str]:
+    proof = file.suppression
+    return [] if proof is None else [f"{_mark(proof.passed)} {proof.sentence()}"]
 
 
 def _by_delegate(finals: Sequence[StageParity]) -> list[list[StageParity]]:

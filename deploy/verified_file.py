@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from condmix.deploy.detect.flags import NMS
 from condmix.deploy.format_choices import ONNX, TFLITE
 from condmix.deploy.metadata import condmix_version
 from condmix.deploy.plan import Plan
@@ -14,6 +15,7 @@ from condmix.deploy.record import FileOutcome
 from condmix.deploy.second_runtime import SecondOpinion, second_opinion, tolerance_met
 from condmix.deploy.tflite_site import default_site
 from condmix.exporters.build import Build
+from condmix.exporters.detection.proof import SuppressionProof, suppressed
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerRecord, RewriteStep
 from condmix.exporters.sizes.choice import FreeSize
@@ -43,11 +45,12 @@ class VerifiedFile:
     steps: tuple[RewriteStep, ...]
     verification: Verification
     second_runtime: SecondOpinion | None = None
+    suppression: SuppressionProof | None = None
 
     @property
     def passed(self) -> bool:
-        """It computes what PyTorch computes."""
-        return self.verification.passed
+        """It computes what PyTorch computes, and suppression behind it what its definition says."""
+        return self.verification.passed and (self.suppression is None or self.suppression.passed)
 
     def outcome(self, artifact: Artifact) -> FileOutcome:
         """The record of the file that lies where `artifact` says."""
@@ -59,6 +62,7 @@ class VerifiedFile:
             steps=self.steps,
             verification=self.verification,
             second_runtime=self.second_runtime,
+            suppression=self.suppression,
         )
 
 
@@ -92,9 +96,14 @@ def verified_onnx(
             report_progress=report_progress,
         )
         verification = dataclasses.replace(verification, sizes=proven)
+    proto, suppression = build.final.proto, None
+    if plan.loading.detection.detections == NMS and verification.passed:
+        report_progress("suppression")
+        proto, suppression = suppressed(proto, evidence.images.array_nchw, plan.loading.detection.suppression)
     return VerifiedFile(
         format=ONNX,
-        content=build.final.proto.SerializeToString(deterministic=True),
+        content=proto.SerializeToString(deterministic=True),
+        suppression=suppression,
         options=options,
         opset=next(int(entry.version) for entry in build.final.proto.opset_import if not entry.domain),
         layers=build.layers,

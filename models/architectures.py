@@ -1,8 +1,10 @@
 """The list of networks: name, family, paper and default settings."""
 
 import dataclasses
+from typing import Any
 
 from condmix.models.demonstration import CondConvDigitsSettings, MixDigitsSettings
+from condmix.models.detector_settings import SsdMobileNetV1Settings, SsdMobileNetV2Settings
 from condmix.models.efficientnet import EfficientNetSettings
 from condmix.models.mixnet import MixNetSettings
 from condmix.models.mnasnet_a1 import MnasNetSettings
@@ -45,6 +47,17 @@ MIXCONV = "MixConv, arXiv 1907.09595"
 def _entry(name: str, family: str, paper: str, settings: NetworkSettings, summary: str) -> ArchitectureEntry:
     return ArchitectureEntry(name=name, family=family, paper=paper, summary=summary, settings=settings)
 
+
+_SHAPES: dict[str, Any] = {
+    "num_classes": 5,
+    "input_size": 96,
+    "width": 0.25,
+    "batch_norm_momentum": 0.1,
+    "finest_stride": 8,
+    "extra_maps": 1,
+    "largest_anchor": 0.6,
+}
+"""Maps fine enough for small pictures, and a network that a CPU trains in a minute or two."""
 
 ENTRIES = (
     _entry(
@@ -167,6 +180,41 @@ ENTRIES = (
         "EfficientNet, arXiv 1905.11946",
         EfficientNetSettings(kernels="static", depth=1.1),
         "EfficientNet-B0 with 1.1 times the depth and ordinary kernels",
+    ),
+    _entry(
+        "ssd_condconv_mobilenet_v1",
+        "ssd_mobilenet_v1",
+        CONDCONV,
+        SsdMobileNetV1Settings(),
+        "SSD on MobileNetV1, CondConv from the sixth block of the backbone on, 8 experts",
+    ),
+    _entry(
+        "ssdlite_mixconv_mobilenet_v1",
+        "ssd_mobilenet_v1",
+        MIXCONV,
+        SsdMobileNetV1Settings(kernels="mixconv", heads="ssdlite", input_size=320),
+        "SSDLite on MobileNetV1, every depthwise layer of the backbone with kernels 3, 5 and 7",
+    ),
+    _entry(
+        "ssdlite_mixconv_mobilenet_v2",
+        "ssd_mobilenet_v2",
+        MIXCONV,
+        SsdMobileNetV2Settings(kernels="mixconv"),
+        "SSDLite on MobileNetV2, every depthwise layer of the backbone with kernels 3, 5 and 7",
+    ),
+    _entry(
+        "ssd_condconv_shapes",
+        "ssd_mobilenet_v1",
+        CONDCONV,
+        SsdMobileNetV1Settings(experts=4, **_SHAPES),
+        "a small SSD with CondConv for 96x96 pictures of shapes and digits",
+    ),
+    _entry(
+        "ssdlite_mixconv_shapes",
+        "ssd_mobilenet_v1",
+        MIXCONV,
+        SsdMobileNetV1Settings(kernels="mixconv", heads="ssdlite", **_SHAPES),
+        "a small SSDLite with MixConv for 96x96 pictures of shapes and digits",
     ),
     _entry(
         "condconv_digits",

@@ -161,15 +161,19 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in_channels, height, width) to (batch, out_channels, h', w')."""
+        return self.with_expansion(x)[1]
+
+    def with_expansion(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The expanded map (batch, expanded_channels, height, width), which detectors read, and the output."""
         routing = None if self.routing is None else self.routing(x)
-        y: Tensor = x
+        expanded: Tensor = x
         if self.expand is not None and self.expand_norm is not None:
-            y = self.activation(self.expand_norm(apply_layer(self.expand, y, routing)))
-        y = self.activation(self.depthwise_norm(apply_layer(self.depthwise, y, routing)))
+            expanded = self.activation(self.expand_norm(apply_layer(self.expand, x, routing)))
+        y: Tensor = self.activation(self.depthwise_norm(apply_layer(self.depthwise, expanded, routing)))
         if self.squeeze_excite is not None:
             y = self.squeeze_excite(y)
         y = self.project_norm(apply_layer(self.project, y, routing))
-        return x + y if self.residual else y
+        return expanded, x + y if self.residual else y
 
     def initial_gains(self) -> Mapping[nn.Module, float]:
         """The projection has no activation behind it, and may have squeeze-excite before it."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from condmix.models import timm_source, zoo
+from condmix.models.detector_settings import SsdMobileNetV1Settings, SsdMobileNetV2Settings
 from condmix.models.errors import SettingsError, UnknownArchitectureError
 from condmix.models.preprocessing import CROP_MODES, InputSize, Preprocessing, assumed
 
@@ -47,6 +48,9 @@ def draw(architecture: str, settings: Mapping[str, object] | None = None) -> Blu
         raise UnknownArchitectureError(architecture, [f"{TIMM}{architecture}"])
     chosen = zoo.settings_for(architecture, changes)
     preprocessing = Preprocessing.default(chosen.in_channels)
+    if isinstance(chosen, SsdMobileNetV1Settings | SsdMobileNetV2Settings):
+        # Boxes are told in shares of the whole picture: nothing is cut off.
+        preprocessing = dataclasses.replace(preprocessing, crop_mode="squash", crop_fraction=1.0)
     return Blueprint(
         architecture=architecture,
         settings=changes,

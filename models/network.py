@@ -22,7 +22,7 @@ class LoadedNetwork:
     `settings` are the changes to its defaults. `input_size` is channels, height and width of one input.
     `source_sha256` is the check sum of the file at `source`; both are None where there was no file.
     `notes` are sentences on what was done or assumed while loading, for the report. `output_kinds` says what each
-    output is, by name, once the network was captured.
+    output is, `input_shapes` what it takes (without the batch axis), by name, once the network was captured.
     """
 
     architecture: str
@@ -34,6 +34,9 @@ class LoadedNetwork:
     source_sha256: str | None
     notes: tuple[str, ...]
     output_kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    input_shapes: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    detection: Mapping[str, object] | None = None
+    """What a detector's outputs are and how they are read, for the file and its record; None for other networks."""
 
     @property
     def yardstick(self) -> str:

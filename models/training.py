@@ -96,7 +96,7 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         generator = torch.Generator().manual_seed(settings.seed)
-        optimizer, schedule = _optimizer(module, settings, steps=settings.epochs * _steps(images, settings))
+        optimizer, schedule = optimizer_of(module, settings, steps=settings.epochs * _steps(images, settings))
         module.train()
         for epoch in range(1, settings.epochs + 1):
             losses.append(_one_epoch(module, images, labels, optimizer, schedule, generator, settings))
@@ -156,7 +156,7 @@ def _steps(images: Tensor, settings: TrainingSettings) -> int:
     return len(images) // settings.batch_size
 
 
-def _optimizer(
+def optimizer_of(
     module: nn.Module, settings: TrainingSettings, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """AdamW in three groups: decay keeps kernels small, not biases and batch norm; gates start all at one half

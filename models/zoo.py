@@ -9,6 +9,8 @@ from torch import nn
 
 from condmix.models import (
     demonstration,
+    detector,
+    detector_settings,
     efficientnet,
     mixnet,
     mnasnet_a1,
@@ -29,6 +31,8 @@ _BUILDERS: Mapping[type[NetworkSettings], Callable[[Any], nn.Module]] = MappingP
         resnet50.ResNetSettings: resnet50.ResNet50,
         efficientnet.EfficientNetSettings: efficientnet.efficientnet,
         mixnet.MixNetSettings: mixnet.mixnet,
+        detector_settings.SsdMobileNetV1Settings: detector.ssd_mobilenet_v1,
+        detector_settings.SsdMobileNetV2Settings: detector.ssd_mobilenet_v2,
         demonstration.CondConvDigitsSettings: demonstration.condconv_digits,
         demonstration.MixDigitsSettings: demonstration.mixnet_digits,
     }

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from condmix.deploy.any_size_flags import check_any_size
 from condmix.deploy.atomic import require_room
+from condmix.deploy.detect.flags import check_detection_flags, detection_options, take_detection_flags
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
 from condmix.deploy.format_choices import FORMATS, FormatFlags, choose_formats
@@ -59,6 +61,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
         "condmix-export model.pt --tune --device ssh://pi@raspberrypi.local",
         "condmix-export mixnet_s.pt --arch timm:mixnet_s --format onnx --batch dynamic",
         "condmix-export weights.safetensors --arch condconv_mobilenet_v2 --set experts=4 -o out/net.onnx",
+        "condmix-export model.pt --dynamic-size --batch dynamic",
         "condmix-export model.pt --factory my_project.networks:build --input-size 3x160x160",
     ),
 )
@@ -79,6 +82,11 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
 )
 @loading_options
 @click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
+@click.option(
+    "--dynamic-size",
+    is_flag=True,
+    help="One ONNX file for any height and width, proven at several.",
+)
 @click.option(
     "--opset",
     type=int,
@@ -140,6 +148,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
     help="Verify on these: a folder of pictures, or a preprocessed .npy (N,C,H,W).",
 )
 @naming_options
+@detection_options
 @int8_options
 @tune_options
 @click.option("-f", "--overwrite", is_flag=True, help="Replace existing files.")
@@ -157,6 +166,7 @@ def export(
     input_size: RequestedSize | None,
     allow_pickle: bool,
     batch: int | None,
+    dynamic_size: bool,
     opset: int,
     condconv: str,
     mixconv: str,
@@ -168,6 +178,7 @@ def export(
     images: Path | None,
     output_names: tuple[str, ...] | None,
     input_names: tuple[str, ...] | None,
+    more_inputs: dict[str, tuple[int, ...]],
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -186,6 +197,7 @@ def export(
     MODEL may be an .onnx file that anybody exported: its own results are the yardstick, and the ONNX file is
     NAME_condmix.onnx.
     """
+    detection = take_detection_flags(more)
     tune_flags, int8_flags = take_tune_flags(more), int8_flags_of(more)
     about_forms = {"condconv": condconv, "mixconv": mixconv, "stage": stage, "experts": experts}
     check_tune_flags(tune_flags, _typed(), about_forms, int8=int8)
@@ -201,8 +213,11 @@ def export(
         precision=precision,
         layout=layout,
         forms=() if forms_file is None else forms_file.forms,
+        dynamic_size=dynamic_size,
         typed=_typed(),
     )
+    check_any_size(formats, flags)
+    check_detection_flags(detection, formats, _typed(), stage=stage, dynamic_size=dynamic_size)
     loading = Loading(
         model=model,
         architecture=architecture,
@@ -212,6 +227,9 @@ def export(
         allow_pickle=allow_pickle,
         input_names=input_names,
         output_names=output_names,
+        more_inputs=more_inputs,
+        any_size=dynamic_size,
+        detection=detection,
     )
     if int8:
         check_float_flags(_typed())

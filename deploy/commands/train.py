@@ -1,4 +1,4 @@
-"""condmix train: a network of the zoo on real handwritten digits."""
+"""condmix train: a classifier of the zoo on real handwritten digits, or a detector on pictures made here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from condmix.deploy.atomic import require_room
+from condmix.deploy.commands.train_detector import train_detector
 from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
@@ -20,10 +21,11 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
 
 @click.command(
     "train",
-    short_help="Train a small network on handwritten digits.",
+    short_help="Train a small classifier or detector.",
     epilog=exit_code_epilog(
         "condmix train condconv_digits -o digits.pt",
         "condmix train mixnet_digits -o digits.pt --epochs 5 --seed 1",
+        "condmix train ssd_condconv_shapes -o detector.pt",
         "condmix train condconv_digits -o two.pt --set experts=2",
         "condmix train mixnet_s -o s.pt --set in_channels=1 --set num_classes=10 --set input_size=64",
         "condmix train condconv_digits -o slow.pt --learning-rate 2e-3 --routing-rate 2 --batch-size 32",
@@ -34,14 +36,19 @@ CHECKPOINT_SUFFIXES = (".pt", ".pth")
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help="Passes over the digits; the trainer's own number if left out.",
+    help="Passes over the pictures; the trainer's own number if left out.",
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, 1, min_open=True),
     help="The largest one of the schedule; the trainer's own if left out, as of the next two.",
 )
-@click.option("--batch-size", type=click.IntRange(min=2), help="Digits a step.")
+@click.option("--batch-size", type=click.IntRange(min=2), help="Pictures a step.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Of a detector: a folder with annotations.json (COCO) and images/; pictures are made here if left out.",
+)
 @click.option(
     "--routing-rate",
     type=click.FloatRange(0, 1000, min_open=True),
@@ -74,6 +81,7 @@ def train(
     batch_size: int | None,
     routing_rate: float | None,
     seed: int,
+    data: Path | None,
     settings: dict[str, object],
     overwrite: bool,
     as_json: bool,
@@ -83,16 +91,19 @@ def train(
     """Train ARCH on real handwritten digits and save it as a checkpoint that `condmix export` takes as it is.
 
     Of the 1797 digits a fifth is held out and never trained on; the accuracy printed is on those.
+
+    A detector (ssd_..., ssdlite_...) is trained on shapes and digits pasted on photographs; the mean average precision
+    printed is on pictures of other photographs and digits.
     """
     del verbose  # read by the boundary
     if output.suffix not in CHECKPOINT_SUFFIXES:
         summary = "the output (-o) cannot be used:"
         raise PlanError(summary, [f"{output} does not end in {' or '.join(CHECKPOINT_SUFFIXES)}"])
     require_room((output,), overwrite=overwrite)
+    from condmix.deploy.detector_training import is_detector
     from condmix.deploy.digits_training import check_suits_digits, train_digits
     from condmix.models.training import TrainingSettings
 
-    check_suits_digits(architecture, settings)
     given = {
         "epochs": epochs,
         "learning_rate": learning_rate,
@@ -100,6 +111,14 @@ def train(
         "routing_rate": routing_rate,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if is_detector(architecture):
+        return train_detector(
+            architecture, settings, {**chosen, "seed": seed}, data, output, as_json=as_json, quiet=quiet
+        )
+    if data is not None:
+        summary = "these cannot be used together:"
+        raise PlanError(summary, [f"--data is about detectors, {architecture} is trained on the digits: leave it out"])
+    check_suits_digits(architecture, settings)
     wanted = TrainingSettings(seed=seed, **chosen)
     with epoch_progress(architecture, quiet=quiet) as report_progress:
         trained = train_digits(architecture, settings, wanted, output, report_progress)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from condmix.deploy.int8.candidate import Candidate, CandidateMaker
 from condmix.deploy.int8.float_network import FloatNetwork, LabelledScores
 from condmix.deploy.int8.guard import Attempt, GuardResult, hold
+from condmix.exporters.detection.proof import SuppressionProof
 from condmix.exporters.quantize.drift import RoutingDrift, drift
 from condmix.exporters.verify.rounded import RoundedLimits, RoundedVerification, Way, verify_rounded
 from condmix.runtime.latency import measure
@@ -26,11 +27,14 @@ class ProvenFile:
     guard: GuardResult | None
     put_back: frozenset[str]
     drift: tuple[RoutingDrift, ...]
+    suppression: SuppressionProof | None = None
+    """Of a detector's file that suppresses by itself."""
 
     @property
     def passed(self) -> bool:
         """It computes what it says, agrees with the float network, and the accuracy guard holds."""
-        return self.verification.passed and (self.guard is None or self.guard.met)
+        suppresses = self.suppression is None or self.suppression.passed
+        return self.verification.passed and suppresses and (self.guard is None or self.guard.met)
 
 
 def proven(
@@ -84,7 +88,7 @@ def _guarded(
     def rebuild(float_layers: frozenset[str]) -> Attempt:
         candidate = maker.make(float_layers, lambda _stage: None)
         run = candidate.run_fast(1)
-        scores = run(labelled.images_nchw)[labelled.output].reshape(len(labelled.labels), -1)
+        scores = labelled.scores_in(run(labelled.images_nchw))
         return Attempt(size_bytes=len(candidate.content), scores=scores, run_once=lambda: run(first))
 
     def milliseconds(before: Attempt, after: Attempt) -> tuple[float, float]:
@@ -100,4 +104,5 @@ def _guarded(
         max_drop=max_drop,
         measure_milliseconds=milliseconds,
         report_progress=report_progress,
+        judge=labelled.judge,
     )

@@ -5,13 +5,17 @@ Each layer's price is told beside its gain: accuracy, bytes and milliseconds, be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import numpy as np
 
 from condmix.runtime.agreement import MOST_DB
 from condmix.runtime.errors import InvalidSettingError
+
+NAMED_RIGHTLY = "accuracy"
+"""The share of images whose highest score is their class's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,6 +26,23 @@ class Attempt:
     scores: np.ndarray
     """(images, classes)."""
     run_once: Callable[[], object]
+
+
+class Judge(Protocol):
+    """How good scores are, where that is not the share of images named rightly."""
+
+    @property
+    def measure(self) -> str:
+        """What the share is called, in a word or two."""
+        ...
+
+    def scores(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """A file's outputs for all images as (images, numbers)."""
+        ...
+
+    def accuracy(self, scores: np.ndarray) -> float:
+        """From 0 to 1."""
+        ...
 
 
 Rebuild = Callable[[frozenset[str]], Attempt]
@@ -61,6 +82,8 @@ class GuardResult:
     max_drop: float | None
     """The largest share of images that int8 may name worse; None where none was asked for."""
     put_back: tuple[PutBack, ...] = ()
+    measure: str = NAMED_RIGHTLY
+    """What accuracy is here."""
 
     @property
     def drop(self) -> float:
@@ -86,17 +109,24 @@ def hold(
     max_drop: float | None,
     measure_milliseconds: MeasureMilliseconds,
     report_progress: Callable[[str], None],
+    judge: Judge | None = None,
 ) -> tuple[GuardResult, frozenset[str]]:
     """Put layers back until int8 names at most `max_drop` fewer of the images rightly; the result and those layers.
 
     Layers are tried in the order of how much closer to the float scores each alone brings the file. A layer whose
     return changes nothing for the better stays int8 unless the drop is still too large at the end.
+    judge: where accuracy is something else than the share named rightly; labels then only count the images.
     Raises InvalidSettingError for labels that do not match the scores.
     """
-    _check(float_scores, labels)
-    float_accuracy = _accuracy(float_scores, labels)
+    if judge is None:
+        _check(float_scores, labels)
+
+    def accuracy_of(scores: np.ndarray) -> float:
+        return _accuracy(scores, labels) if judge is None else judge.accuracy(scores)
+
+    float_accuracy = accuracy_of(float_scores)
     current = rebuild(frozenset())
-    first = _accuracy(current.scores, labels)
+    first = accuracy_of(current.scores)
     kept: frozenset[str] = frozenset()
     steps: list[PutBack] = []
     accuracy = first
@@ -109,6 +139,7 @@ def hold(
             accuracy=accuracy,
             max_drop=max_drop,
             put_back=tuple(steps),
+            measure=NAMED_RIGHTLY if judge is None else judge.measure,
         )
 
     if result().met:
@@ -117,7 +148,7 @@ def hold(
         report_progress(f"put back {layer}")
         attempt = rebuild(kept | {layer})
         before_ms, after_ms = measure_milliseconds(current, attempt)
-        after = _accuracy(attempt.scores, labels)
+        after = accuracy_of(attempt.scores)
         steps.append(
             PutBack(
                 layer=layer,

@@ -12,6 +12,7 @@ from condmix.deploy.costs import StageClock, peak_memory_bytes
 from condmix.deploy.errors import ImagesError, PlanError
 from condmix.deploy.format_choices import ONNX
 from condmix.deploy.int8.calibration import calibrated, calibration_images, ranges_text
+from condmix.deploy.int8.detector import Int8Detector
 from condmix.deploy.int8.finish import ProvenFile, proven
 from condmix.deploy.int8.float_network import run_float
 from condmix.deploy.int8.makers import MadeReady, make_ready
@@ -50,12 +51,17 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
 
     source = open_source(plan.loading, clock)
     network = source.network
-    _require_classes(plan, network)
-    labelled = _labelled_images(plan, network)
+    detector = None if network.detection is None else Int8Detector(network=network, flags=plan.loading.detection)
+    if detector is None:
+        _require_classes(plan, network)
+    labelled = _labelled_images(plan, network) if detector is None else None
+    judged_images = None if detector is None else detector.judged_images(plan.flags.evaluate)
     prepared = prepare(source.captured, ExportOptions(stage="rewritten"), {}, clock)
     even = equalised(prepared.model, plan.improvements)
     if any(step.applied for step in even):
         prepared = with_stage(prepared, EQUALISED_STAGE, {})
+    if detector is not None:
+        plan = detector.with_float_tail(plan, prepared)
     images = calibration_images(plan, network, prepared, report_progress)
 
     # The float graph first: what int8 is rounded from has to be PyTorch's.
@@ -68,7 +74,7 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
     if shared.passed:
         clock("calibrate")
         calibration = calibrated(plan, prepared, images, report_progress) if plan.needs_ranges else None
-        float_network = run_float(prepared, evidence.images.array_nchw, images, labelled)
+        float_network = run_float(prepared, evidence.images.array_nchw, images, labelled, judged_images)
         for format_name in plan.formats:
             clock(f"quantise {format_name}")
             ready = make_ready(format_name, plan, network, prepared, calibration, images, report_progress)
@@ -80,6 +86,8 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
                 limits=RoundedLimits(),
                 report_progress=report_progress,
             )
+            if detector is not None and format_name == ONNX:
+                file = detector.with_suppression(file, evidence.images.array_nchw)
             made.append((ready, file))
 
     clock("write")
@@ -162,6 +170,7 @@ def _file_outcome(
         float_layers=file.put_back,
         verification=file.verification,
         guard=file.guard,
+        suppression=file.suppression,
         drift=file.drift,
         audit=audit_file(written, threads=1, runs=AUDIT_RUNS, shapes={}),
         float_size_bytes=float_size_bytes,

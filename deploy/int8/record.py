@@ -11,6 +11,7 @@ from condmix.deploy.int8.guard import GuardResult
 from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.record import versions
 from condmix.deploy.reference_file import ReferenceFile
+from condmix.exporters.detection.proof import SuppressionProof
 from condmix.exporters.quantize.coverage import BlockRouting, UnexercisedExperts
 from condmix.exporters.quantize.drift import RoutingDrift
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
@@ -46,11 +47,14 @@ class Int8FileOutcome:
     audit: Audit
     float_size_bytes: int
     """Of the same network's float32 weights."""
+    suppression: SuppressionProof | None = None
+    """Of a detector's file that suppresses by itself."""
 
     @property
     def passed(self) -> bool:
         """It computes what it says, agrees with the float network, and the accuracy guard holds."""
-        return self.verification.passed and (self.guard is None or self.guard.met)
+        suppresses = self.suppression is None or self.suppression.passed
+        return self.verification.passed and suppresses and (self.guard is None or self.guard.met)
 
     @property
     def size_ratio(self) -> float:
@@ -70,6 +74,7 @@ class Int8FileOutcome:
             "put_back_into_float": sorted(self.float_layers),
             "verification": self.verification.to_dict(),
             "accuracy": None if self.guard is None else self.guard.to_dict(),
+            "suppression": None if self.suppression is None else self.suppression.to_dict(),
             "routing_drift": [item.to_dict() for item in self.drift],
             "audit": self.audit.to_dict(),
             "float_size_bytes": self.float_size_bytes,
@@ -146,6 +151,7 @@ class Int8Outcome:
             "preprocessing": network.preprocessing.to_dict(),
             "class_names": None if network.class_names is None else list(network.class_names),
             **({"output_kinds": kinds} if (kinds := told_kinds(network.output_kinds)) else {}),
+            "detection": network.detection,
             "float_verification": self.shared.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "equalised": [step.to_dict() for step in self.equalised],

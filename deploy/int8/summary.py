@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from condmix.deploy.format_choices import TITLES
+from condmix.deploy.int8.guard import NAMED_RIGHTLY, GuardResult
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
 from condmix.deploy.metadata import condmix_version, size_text
 from condmix.deploy.report.numbers import plural
@@ -53,10 +54,12 @@ def failure_text(outcome: Int8Outcome) -> str:
             continue
         lines.append(f"the int8 {TITLES[str(file.artifact.format)]} file was rejected:")
         lines += [f"  - {problem}" for problem in file.verification.problems()]
+        if file.suppression is not None and not file.suppression.passed:
+            lines.append(f"  - {file.suppression.sentence()}")
         guard = file.guard
         if guard is not None and not guard.met:
             lines.append(
-                f"  - accuracy drops by {100 * guard.drop:.2f} points ({guard.float_accuracy:.2%} to "
+                f"  - {guard.measure} drops by {100 * guard.drop:.2f} points ({guard.float_accuracy:.2%} to "
                 f"{guard.accuracy:.2%}) with {plural(len(guard.put_back), 'layer')} in float; "
                 f"--max-drop allows {100 * (guard.max_drop or 0):.2f}"
             )
@@ -85,7 +88,7 @@ def _file_sections(file: Int8FileOutcome, *, in_detail: bool) -> tuple[Section, 
         (str(artifact.format), [f"{artifact.path}  {facts}{rejected}"]),
         ("int8", _int8_lines(file)),
         ("why", [_layer_line(layer) for layer in file.layers if in_detail]),
-        ("agrees", _agreement_lines(file)),
+        ("agrees", [*_agreement_lines(file), *_suppression_lines(file)]),
         ("accuracy", _accuracy_lines(file)),
         ("routing", _drift_lines(file)),
         ("improved", _step_lines(file.improvements)),
@@ -128,10 +131,20 @@ def _accuracy_lines(file: Int8FileOutcome) -> list[str]:
     limit = "" if guard.max_drop is None else f", allowed {100 * guard.max_drop:.2f}"
     mark = OK if guard.met else FAILED
     lines = [
-        f"{mark} {guard.accuracy:.2%} of {guard.image_count} labelled images; float {guard.float_accuracy:.2%}, "
-        f"drop {100 * guard.drop:.2f} points{limit}"
+        f"{mark} {_measured(guard)}; float {guard.float_accuracy:.2%}, drop {100 * guard.drop:.2f} points{limit}"
     ]
     return lines + [f"     back in float: {step.sentence()}" for step in guard.put_back]
+
+
+def _measured(guard: GuardResult) -> str:
+    if guard.measure == NAMED_RIGHTLY:
+        return f"{guard.accuracy:.2%} of {guard.image_count} labelled images"
+    return f"{guard.measure} {guard.accuracy:.2%} on {guard.image_count} labelled images"
+
+
+def _suppression_lines(file: Int8FileOutcome) -> list[str]:
+    proof = file.suppression
+    return [] if proof is None else [f"{OK if proof.passed else FAILED} {proof.sentence()}"]
 
 
 def _drift_lines(file: Int8FileOutcome) -> list[str]:

@@ -1,0 +1,1 @@
+"""What is put behind a detector's heads in the file itself."""
