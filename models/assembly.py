@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from condmix.models import architecture_choice, factory, timm_source
+from condmix.models.batch_statistics import explain, refuse_batch_statistics
 from condmix.models.blueprint import Blueprint, draw, preprocessing_of, with_sizes_of
 from condmix.models.checkpoint_format import CheckpointContents
-from condmix.models.key_matching import require_fit
+from condmix.models.key_matching import compare, is_counter, require_fit
 from condmix.models.preprocessing import InputSize, Preprocessing
-from condmix.models.state_dict import FoundWeights, without_prefixes
+from condmix.models.state_dict import FoundWeights, parts, without_prefixes
 from condmix.models.tensor_checks import as_float32
+
+_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ def from_architecture(
         sized.architecture,
         module,
         tensors,
-        lambda: architecture_choice.next_step(tensors, sized.architecture),
+        lambda: _about_norms(module, tensors) or architecture_choice.next_step(tensors, sized.architecture),
     )
     return Assembly(
         module=module,
@@ -92,14 +95,16 @@ def from_factory(place: str, found: FoundWeights, name: str) -> Assembly:
         f"the network of {name}",
         module,
         tensors,
-        lambda: f"Let {name} build the network these weights were trained in",
+        lambda: _about_norms(module, tensors) or f"Let {name} build the network these weights were trained in",
     )
+    refuse_batch_statistics(place, module)
     return _described_by_itself(module, f"factory:{name}", (*found.notes, *prefix_notes, *dtype_notes))
 
 
 def from_pickled_module(place: str, module: nn.Module, notes: tuple[str, ...]) -> Assembly:
     """The network that a file holds whole, with the weights in it."""
     _, dtype_notes = as_float32(place, module.state_dict())
+    refuse_batch_statistics(place, module)
     kind = type(module)
     return _described_by_itself(module.float(), f"pickle:{kind.__module__}.{kind.__qualname__}", (*notes, *dtype_notes))
 
@@ -130,8 +135,23 @@ def _best_prefix(
     """The tensors under the names that most of the network's names agree with."""
     variants = list(without_prefixes(tensors))
     taken_off, best = max(variants, key=lambda variant: len(needed.keys() & variant[1].keys()))
+    if not _has_all(best, needed):
+        for part, within in parts(tensors):
+            # Only a part that is the whole network is taken: the rest is left, and said to be.
+            if _has_all(within, needed):
+                left = sorted({name.partition(".")[0] for name in tensors if not name.startswith(part)})
+                note = (
+                    f"the network under {part!r} was taken; {len(tensors) - len(within)} other tensors were left: "
+                    f"{', '.join(left[:_SHOWN])}"
+                )
+                return within, (note,)
     notes = (f"the prefix {taken_off!r} was taken off all names",) if taken_off else ()
     return best, notes
+
+
+def _has_all(tensors: Mapping[str, Tensor], needed: Mapping[str, Tensor]) -> bool:
+    """Whether nothing is missing and nothing too much, by name."""
+    return {name for name in needed if not is_counter(name)} <= tensors.keys() <= needed.keys()
 
 
 def _fill(
@@ -141,6 +161,12 @@ def _fill(
     needed = module.state_dict()
     require_fit(place, network, needed, tensors, next_step)
     module.load_state_dict({**needed, **tensors}, strict=True)
+
+
+def _about_norms(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
+    """Norms that were folded away or never tracked, where they are why the tensors do not fit."""
+    found = compare(module.state_dict(), tensors)
+    return explain(found.missing, tensors, found.unexpected)
 
 
 def _its_settings() -> str:

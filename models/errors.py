@@ -76,6 +76,14 @@ class InputSizeError(CheckpointError):
     """Raised when the input size of a network is not known, or the network does not run on the one given."""
 
 
+class BatchStatisticsError(CheckpointError):
+    """Raised when batch norms measure every batch instead of having statistics; `norms` are their paths."""
+
+    def __init__(self, message: str, norms: Sequence[str]) -> None:
+        self.norms = tuple(norms)
+        super().__init__(message)
+
+
 class FactoryError(CheckpointError):
     """Raised when `package.module:function` does not lead to a network."""
 

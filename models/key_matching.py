@@ -31,12 +31,16 @@ def compare(needed: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> KeyCom
     """Every difference between the tensors a network needs and those of a file.
 
     Alike means the same shape and both fractional or both whole numbers; precision is no difference. A step
-    counter of batch norm may be missing.
+    counter of batch norm may be missing, or have become fractional when all tensors were halved.
     """
     return KeyComparison(
         missing=tuple(name for name in needed if name not in found and not is_counter(name)),
         unexpected=tuple(name for name in found if name not in needed),
-        misshapen=tuple(name for name, tensor in needed.items() if name in found and not _alike(tensor, found[name])),
+        misshapen=tuple(
+            name
+            for name, tensor in needed.items()
+            if name in found and not _alike(tensor, found[name], any_kind=is_counter(name))
+        ),
     )
 
 
@@ -95,8 +99,9 @@ def _near(name: str, others: Sequence[str], where: str) -> str:
     return f" (nearest {where}: {near[0]})" if near else ""
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and one.is_floating_point() == other.is_floating_point()
+def _alike(one: Tensor, other: Tensor, *, any_kind: bool) -> bool:
+    """Whether shapes agree and, but for a counter that was halved with the weights, the kind of number."""
+    return one.shape == other.shape and (any_kind or one.is_floating_point() == other.is_floating_point())
 
 
 def _form(tensor: Tensor) -> str:

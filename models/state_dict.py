@@ -2,16 +2,19 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from condmix.models.errors import NotACheckpointError
 
-_AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
-_TRAINED = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
+_AVERAGED = ("state_dict_ema", "model_ema", "module_ema", "ema_state_dict", "ema_model", "ema", "params_ema", "shadow")
+_TRAINED = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params")
 ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
-_PREFIXES = ("module.", "model.", "_orig_mod.")
-"""Left by DataParallel and AveragedModel, by training frameworks, by torch.compile."""
+_PREFIXES = ("module.", "model.", "_orig_mod.", "_forward_module.", "net.", "network.")
+"""Left by DataParallel and AveragedModel, by training frameworks, by torch.compile and by Fabric."""
+_PARTS = ("ema_model.", "model_ema.", "ema.", "model.", "net.", "network.", "module.")
+"""Networks within a larger module, such as a LightningModule that holds its loss, its metrics or a teacher as well."""
 _AVERAGE_COUNTER = "n_averaged"
 _SHOWN = 8
 
@@ -40,6 +43,7 @@ def find(place: str, content: object, *, entry: str | None = None) -> FoundWeigh
     if not isinstance(content, Mapping):
         message = f"{place}: holds {_kind(content)}, expected a state_dict or a dict with one; {_ADVICE}"
         raise NotACheckpointError(message)
+    content = _opened(content)
     if entry is None and _is_state_dict(content):
         return FoundWeights(tensors=_tensors(content), module=None, architecture=None, notes=())
     candidates = [name for name in (*_AVERAGED, *_TRAINED) if _holds_weights(content.get(name))]
@@ -76,6 +80,27 @@ def without_prefixes(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Mappi
         taken_off += shared[0]
         tensors = {name.removeprefix(shared[0]): tensor for name, tensor in rest.items()}
         yield taken_off, tensors
+
+
+def parts(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+    """The networks that may be within: a prefix that some names have, and the tensors under it without it."""
+    for part in _PARTS:
+        within = {name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)}
+        if within and len(within) < len(tensors):
+            for more, stripped in without_prefixes(within):
+                yield part + more, stripped
+
+
+def _opened(content: Mapping[Any, Any]) -> Mapping[Any, Any]:  # whatever a pickle held
+    """A dict whose usual entries hold weights one level deeper (`ema: {shadow: ...}`) has them at once."""
+    opened = dict(content)
+    for name in (*_AVERAGED, *_TRAINED):
+        inner = content.get(name)
+        if isinstance(inner, Mapping) and not _holds_weights(inner):
+            found = [key for key in (*_AVERAGED, *_TRAINED) if _holds_weights(inner.get(key))]
+            if len(found) == 1:
+                opened[name] = inner[found[0]]
+    return opened
 
 
 _ADVICE = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"

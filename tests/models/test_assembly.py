@@ -70,6 +70,34 @@ def test_an_architecture_takes_sizes_and_prefix_from_the_file():
     )
 
 
+def test_the_network_within_a_lightning_module_is_taken_and_the_rest_named():
+    module = trained()
+    state = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
+    found = state_dict.find("a.pt", {"state_dict": {**state, "loss.weight": torch.ones(3)}, "hyper_parameters": {}})
+    built = assembly.from_architecture("a.pt", found, "condconv_digits", None)
+    assert same(built.module, module.state_dict())
+    assert "the network under 'model.' was taken; 1 other tensors were left: loss" in built.notes
+
+
+def test_averaged_weights_within_go_before_trained_ones():
+    module, averaged = trained(), trained()
+    with torch.no_grad():
+        averaged.classifier.output.bias.add_(1)
+    state = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
+    state |= {f"ema_model.module.{name}": tensor for name, tensor in averaged.state_dict().items()}
+    built = assembly.from_architecture("a.pt", state_dict.find("a.pt", state), "condconv_digits", None)
+    assert same(built.module, averaged.state_dict())
+    assert any(note.startswith("the network under 'ema_model.module.' was taken") for note in built.notes)
+
+
+def test_a_part_that_is_not_the_whole_network_is_not_taken(monkeypatch):
+    monkeypatch.setattr("condmix.models.architecture_choice.fitting", lambda _: ())
+    state = {f"model.{name}": tensor for name, tensor in list(trained().state_dict().items())[:-1]}
+    found = state_dict.find("a.pt", {**state, "loss.weight": torch.ones(3)})
+    with pytest.raises(KeyMismatchError):
+        assembly.from_architecture("a.pt", found, "condconv_digits", None)
+
+
 def test_sizes_set_by_hand_are_held_against_the_file(monkeypatch):
     monkeypatch.setattr("condmix.models.architecture_choice.fitting", lambda _: ())
     found = state_dict.find("a.pt", trained(num_classes=4).state_dict())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from condmix.models.errors import NotACheckpointError
-from condmix.models.state_dict import find, without_prefixes
+from condmix.models.state_dict import find, parts, without_prefixes
 
 _ADVICE = "save the weights with torch.save(network.state_dict(), 'weights.pt') and give that file"
 
@@ -29,7 +29,7 @@ def test_a_bare_state_dict():
 
 
 @pytest.mark.parametrize(
-    "key", ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params"]
+    "key", ["state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params"]
 )
 @pytest.mark.parametrize("name_key", ["arch", "architecture", "model_name"])
 def test_the_usual_entries_and_the_name_beside_them(key, name_key):
@@ -39,7 +39,10 @@ def test_the_usual_entries_and_the_name_beside_them(key, name_key):
     assert found.notes == (f"the weights were taken from the entry {key!r}",)
 
 
-@pytest.mark.parametrize("averaged", ["state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema"])
+@pytest.mark.parametrize(
+    "averaged",
+    ["state_dict_ema", "model_ema", "module_ema", "ema_state_dict", "ema_model", "ema", "params_ema", "shadow"],
+)
 def test_averaged_weights_go_first_and_it_is_noted(averaged):
     content = {"state_dict": weights(1), averaged: weights(2)}
     found = find("a.pt", content)
@@ -78,8 +81,9 @@ def test_what_holds_no_weights_is_told_with_what_it_holds():
     assert refusal({}) == f"a.pt: holds an empty dict, {expected}; {_ADVICE}"
     assert refusal({"epoch": 3, "optimizer": {}}) == (
         "a.pt: holds no weights that can be found: its entries are 'epoch' (a int), 'optimizer' (a dict); expected "
-        "a state_dict under one of state_dict, model_state_dict, model_state, model, net, network, weights, params, "
-        f"state_dict_ema, model_ema, ema_state_dict, ema, params_ema; {_ADVICE}"
+        "a state_dict under one of state_dict, model_state_dict, model_state, model, module, net, network, weights, "
+        "params, state_dict_ema, model_ema, module_ema, ema_state_dict, ema_model, ema, params_ema, shadow; "
+        f"{_ADVICE}"
     )
     assert refusal({str(index): index for index in range(10)}).startswith(
         "a.pt: holds no weights that can be found: its entries are '0' (a int), "
@@ -108,6 +112,21 @@ def test_prefixes_come_off_one_by_one_in_any_order(prefixes):
 def test_a_prefix_that_not_all_names_share_stays():
     mixed = {"model.weight": torch.ones(1), "loss.weight": torch.ones(1)}
     assert list(without_prefixes(mixed)) == [("", mixed)]
+
+
+def test_a_part_that_some_names_share_is_offered():
+    tensors = {"model.a": torch.ones(1), "model._orig_mod.b": torch.ones(1), "loss.weight": torch.ones(1)}
+    assert [(prefix, set(within)) for prefix, within in parts(tensors)] == [("model.", {"a", "_orig_mod.b"})]
+    wrapped = {"ema_model.module.a": torch.ones(1), "model.a": torch.zeros(1)}
+    assert [prefix for prefix, _ in parts(wrapped)] == ["ema_model.", "ema_model.module.", "model."]
+    assert list(parts({"model.a": torch.ones(1)})) == []
+
+
+def test_averaged_weights_may_lie_one_level_deeper():
+    content = {"model": weights(1), "ema": {"shadow": weights(2), "decay": 0.999}, "optimizer": {"state": {}}}
+    found = find("a.pt", content)
+    assert found.tensors["fc.weight"][0, 0] == 2
+    assert found.notes == ("the averaged weights in the entry 'ema' were taken; also there: 'model'",)
 
 
 def test_the_counter_of_an_averaged_model_goes_with_its_prefix():
