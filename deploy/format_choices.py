@@ -32,6 +32,7 @@ class FormatFlags:
     precision: str = "float32"
     layout: str = "nhwc"
     forms: tuple[LayerForm, ...] = ()
+    dynamic_size: bool = False
     typed: Collection[str] = frozenset()
 
 
@@ -69,6 +70,7 @@ def choose_formats(formats: Sequence[str], flags: FormatFlags) -> FormatChoices:
             experts=_onnx_experts(formats, flags),
             stage=flags.stage,
             forms=flags.forms,
+            dynamic_size=flags.dynamic_size,
         )
     if TFLITE in formats:
         tflite = TfliteOptions(

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from condmix.deploy.any_size import free_onnx, size_notes
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.costs import StageClock, peak_memory_bytes
 from condmix.deploy.format_choices import ONNX, TFLITE
@@ -48,6 +49,9 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     onnx_build = _build_onnx(plan, network, captured, clock, prepared)
     if onnx_build is not None and tuned is not None:
         onnx_build = dataclasses.replace(onnx_build, layers=tuned.explained(onnx_build.layers))
+    sizes = None
+    if onnx_build is not None and plan.choices.onnx is not None and plan.choices.onnx.dynamic_size:
+        onnx_build, sizes = free_onnx(plan.loading, source, plan.choices.onnx, onnx_build, clock)
     tflite_build = _build_tflite(plan, network, captured, clock)
 
     stages = onnx_build or (None if tflite_build is None else tflite_build.shared)
@@ -62,7 +66,7 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     )
     made: list[VerifiedFile] = []
     if onnx_build is not None:
-        made.append(verified_onnx(plan, onnx_build, evidence, clock))
+        made.append(verified_onnx(plan, onnx_build, evidence, clock, sizes))
     if tflite_build is not None:
         made.append(verified_tflite(plan, tflite_build, evidence, clock))
 
@@ -71,7 +75,7 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
     record_path = plan.output.record if accepted else plan.output.rejected_record
     reference_path = plan.output.reference if accepted else plan.output.rejected_reference
     tolerances = {_path(file, plan).name: plan.tolerances.of_file(file.format) for file in made}
-    reference = float_reference(evidence, stages.stages[0].proto.graph.input[0].name, tolerances)
+    reference = float_reference(evidence, [value.name for value in stages.stages[0].proto.graph.input], tolerances)
     with pending_files(overwrite=plan.overwrite) as files:
         outcome = ExportOutcome(
             plan=plan,
@@ -80,6 +84,7 @@ def run(plan: Plan, report_progress: Callable[[str], None]) -> ExportOutcome:
             record_path=record_path,
             notes=(
                 *network.notes,
+                *(() if sizes is None else size_notes(sizes)),
                 *(() if given is None else (given.note,)),
                 *plan.choices.notes,
                 *_forms_notes(plan, network),

@@ -30,6 +30,8 @@ class ExportOptions:
     """Where to stop: `named` writes the graph with condmix.CondConv and condmix.MixConv as functions."""
     forms: tuple[LayerForm, ...] = ()
     """The form of each layer named here, from --tune or a forms file; the others follow the written rule."""
+    dynamic_size: bool = False
+    """Whether height and width are left open in the file (condmix.exporters.sizes)."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -89,6 +91,16 @@ class ExportOptions:
             problems.append(f"--condconv blocked lays out a file for one image: it contradicts --batch {given}")
         if self.is_for_one_machine and self.stage != "final":
             problems.append(f"--condconv blocked is about the finished file: it contradicts --stage {self.stage}")
+        if self.dynamic_size:
+            problems += [
+                f"--dynamic-size frees the finished portable file: it contradicts --{name} {value}"
+                for name, value, wrong in (
+                    ("condconv", self.condconv, self.is_for_one_machine),
+                    ("experts", self.experts, self.experts != "float32"),
+                    ("stage", self.stage, self.stage != "final"),
+                )
+                if wrong
+            ]
         if self.forms:
             problems += [
                 f"forms for single layers contradict --{name} {value}: leave one of them out"

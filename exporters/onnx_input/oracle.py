@@ -120,15 +120,14 @@ def _rounded_again(proto: onnx.ModelProto, seed: int) -> onnx.ModelProto:
     generator = np.random.default_rng(seed)
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    constants = [
-        attribute.t
-        for node in copy.graph.node
-        if node.op_type == "Constant"
-        for attribute in node.attribute
-        if attribute.name == "value"
-    ]
-    for tensor in (*copy.graph.initializer, *constants):
-        if tensor.data_type == TensorProto.FLOAT:
+    stored = {tensor.name: tensor for tensor in copy.graph.initializer}
+    for node in copy.graph.node:
+        if node.op_type == "Constant":
+            stored.update((node.output[0], item.t) for item in node.attribute if item.name == "value")
+    factors = {name for node in copy.graph.node if node.op_type in ("Resize", "Upsample") for name in node.input[1:]}
+    for name, tensor in stored.items():
+        # A factor of 2 that is a little less than 2 makes a map that is one position smaller.
+        if tensor.data_type == TensorProto.FLOAT and name not in factors:
             weight = numpy_helper.to_array(tensor).astype(np.float64)
             # Small integers and halves are settings (bounds, powers, slopes), no rounded weights.
             if weight.size > 1:

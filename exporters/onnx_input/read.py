@@ -118,7 +118,7 @@ def read_content(
         input_size=taken.size,
         sha256=file.sha256,
         metadata={entry.key: entry.value for entry in file.proto.metadata_props},
-        notes=(*notes, *_what_was_done(file, taken, images, padded)),
+        notes=(*notes, *_what_was_done(file, taken, images, 0 if any_size else padded)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from condmix.exporters.verify.rounded import RoundedVerification
+from condmix.exporters.verify.size_report import SizeReport
 from condmix.runtime.batch_report import BatchReport, BatchVerdict
 from condmix.runtime.delegate_coverage import DelegateCoverage
 from condmix.runtime.parity_report import ParityReport
@@ -83,6 +84,8 @@ class Verification:
     """Whose results in float64 everything was compared with."""
     coverage: DelegateCoverage | None = None
     """How much of a TFLite file the delegate takes."""
+    sizes: SizeReport | None = None
+    """Only for files with any height and width."""
     rounded: RoundedVerification | None = None
     """Of a file that is judged by agreement, for its banks are int8; the last stage is then its twin in float32."""
 
@@ -91,7 +94,13 @@ class Verification:
         """Every stage and every batch size within tolerance, and a rounded file in agreement."""
         stages_pass = all(stage.report.passed for stage in self.stages)
         rounded_passes = self.rounded is None or self.rounded.passed
-        return stages_pass and rounded_passes and (self.batches is None or self.batches.verdict is BatchVerdict.PASS)
+        sizes_pass = self.sizes is None or self.sizes.passed
+        return (
+            stages_pass
+            and rounded_passes
+            and sizes_pass
+            and (self.batches is None or self.batches.verdict is BatchVerdict.PASS)
+        )
 
     @property
     def final(self) -> ParityReport:
@@ -148,6 +157,7 @@ class Verification:
             ],
             **({} if self.rounded is None else {"rounded": self.rounded.to_dict()}),
             "batches": None if self.batches is None else self.batches.to_dict(),
+            **({} if self.sizes is None else {"sizes": self.sizes.to_dict()}),
             "delegate_coverage": None if self.coverage is None else self.coverage.to_dict(),
             "blame": None
             if self.blame is None
