@@ -13,6 +13,7 @@ from condmix.deploy.errors import ImagesError
 from condmix.deploy.function_source import FunctionSource
 from condmix.deploy.image_checks import ImageChecks, digest_of
 from condmix.deploy.image_sources import PURPOSE, FolderSource, ImageSource, RandomSource, npy_source, npz_source
+from condmix.deploy.joint_source import joint_source
 from condmix.deploy.picture_files import Images, spread_evenly
 from condmix.models.network import LoadedNetwork
 
@@ -125,6 +126,11 @@ def _source(
     use_labels: bool,
 ) -> ImageSource:
     path = Path(given)
+    if given == RANDOM and not path.exists() and not allow_random:
+        only = "random images tell nothing of what the network will see: allow them with --allow-random-calibration"
+        raise ImagesError(given, [only], purpose=PURPOSE)
+    if len(network.input_shapes) > 1:
+        return joint_source(given, network, network.input_shapes, samples or DEFAULT_SAMPLES, purpose=PURPOSE)
     if path.is_dir():
         return FolderSource(path, network, class_count, use_labels=use_labels)
     if path.is_file() and path.suffix == ".npy":
@@ -132,9 +138,6 @@ def _source(
     if path.is_file() and path.suffix == ".npz":
         return npz_source(path, network, class_count, use_labels=use_labels)
     if given == RANDOM and not path.exists():
-        if not allow_random:
-            only = "random images tell nothing of what the network will see: allow them with --allow-random-calibration"
-            raise ImagesError(given, [only], purpose=PURPOSE)
         return RandomSource(samples or DEFAULT_SAMPLES, network)
     if ":" in given and not path.exists():
         return FunctionSource(given, network, class_count, use_labels=use_labels)

@@ -9,6 +9,7 @@ import numpy as np
 from condmix.deploy.class_labels import shown
 from condmix.deploy.picture_files import Images
 from condmix.models.preprocessing import Preprocessing
+from condmix.runtime.joint_inputs import first_part
 
 FAR_BEYOND = 10.0
 """Times the largest number that the preprocessing can give: resampling and other normalisation stay below."""
@@ -33,6 +34,7 @@ class ImageChecks:
     def see(self, name: str, image_chw: Images) -> None:
         """The image under that name is taken into account."""
         self.digests.append(digest_of(image_chw))
+        image_chw = first_part(image_chw)
         if not np.isfinite(image_chw).all():
             self._unsound.append(name)
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from condmix.deploy.errors import ImagesError, UnreadableFileError
+from condmix.deploy.joint_source import JointSource, joint_arrays
 from condmix.deploy.picture_files import PICTURE_SUFFIXES, Images, pictures_in, read_picture, spread_evenly
 from condmix.models.network import LoadedNetwork
 
@@ -28,16 +29,32 @@ def read_images(path: Path, network: LoadedNetwork, *, batch: int | None) -> Giv
     """The images at `path`, as the network takes them; of many, `MOST_IMAGES` spread over the whole.
 
     A folder is read in order of name, not into its subfolders, and preprocessed as the network says; a .npy
-    holds float32 or float64 of shape (count, channels, height, width), preprocessed already.
+    holds float32 or float64 of shape (count, channels, height, width), preprocessed already; a .npz an array of every
+    input by its name.
     Raises ImagesError naming every file that cannot be used.
     """
     least = LEAST_FOR_DYNAMIC_BATCH if batch is None else LEAST_IMAGES
     if path.is_dir():
         return _from_folder(path, network, least)
+    if path.suffix == ".npz" and path.is_file() and network.input_shapes:
+        return _from_archive(path, network, least)
     if path.suffix == ".npy" and path.is_file():
         return _from_array(path, network.input_size, least)
     found = "no such file or folder" if not path.exists() else f"a file named {path.suffix or 'without a suffix'}"
-    raise ImagesError(path, [f"expected a folder of pictures or a .npy file, found {found}"])
+    raise ImagesError(path, [f"expected a folder of pictures, a .npy or a .npz file, found {found}"])
+
+
+def _from_archive(path: Path, network: LoadedNetwork, least: int) -> GivenImages:
+    """An array for each input, the image called by its name or `images`."""
+    arrays, _ = joint_arrays(path, network, network.input_shapes, purpose="verification")
+    source = JointSource(path.name, arrays, None, network)
+    _require_count(path, source.count, least, "images")
+    items = list(source.items(list(spread_evenly(source.count, MOST_IMAGES))))
+    problems = [f"{item.name}: {item.found}" for item in items if isinstance(item.found, str)]
+    if problems:
+        raise ImagesError(path, problems)
+    rows = np.stack([item.found for item in items if not isinstance(item.found, str)])
+    return GivenImages(array_nchw=rows, note=f"verified on {len(rows)} of {source.count} images in {path.name}")
 
 
 def _from_folder(path: Path, network: LoadedNetwork, least: int) -> GivenImages:

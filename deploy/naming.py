@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
+_EXTRA = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=([1-9][0-9]{0,5}(?:x[1-9][0-9]{0,5}){0,4})")
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
@@ -27,7 +29,49 @@ class NameList(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class ExtraInput(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """NAME=SHAPE, the lengths with x between."""
+
+    name = "input"
+
+    def convert(
+        self, value: str | tuple[str, tuple[int, ...]], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        """The name and the shape of one, without the batch axis."""
+        if isinstance(value, tuple):
+            return value
+        found = _EXTRA.fullmatch(value)
+        if found is None:
+            self.fail(
+                f"{value!r} is no input: expected NAME=SHAPE of one image, such as context=16 or mask=1x32x32",
+                param,
+                ctx,
+            )
+        return found[1], tuple(int(length) for length in found[2].split("x"))
+
+
+def extra_inputs_of(
+    context: click.Context, parameter: click.Parameter, pairs: Sequence[tuple[str, tuple[int, ...]]]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes by name; a name that is given twice is refused."""
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"given twice: {', '.join(twice)}"
+        raise click.BadParameter(message, ctx=context, param=parameter)
+    return dict(pairs)
+
+
 _NAMING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any function
+    click.option(
+        "--extra-input",
+        "more_inputs",
+        multiple=True,
+        metavar="NAME=SHAPE",
+        type=ExtraInput(),
+        callback=extra_inputs_of,
+        help="What the forward takes behind the image, such as context=16; may be given several times.",
+    ),
     click.option(
         "--output-names",
         metavar="NAME[,...]",

@@ -6,7 +6,7 @@ With it `condmix bench` feeds real images and says whether the engine, on that v
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.routing import choose
 from condmix.runtime.agreement import LEAST_SQNR_DB
 from condmix.runtime.bench.reference import Limit, Reference, reference_content
+from condmix.runtime.joint_inputs import feeds
 from condmix.runtime.output_kind import told_kinds
 from condmix.runtime.tolerance import Tolerance
 
@@ -57,7 +58,7 @@ def furthest_apart(routing: Mapping[str, np.ndarray], available: int) -> list[in
 
 
 def float_reference(
-    evidence: Evidence, input_name: str, tolerances: Mapping[str, Tolerance | None]
+    evidence: Evidence, input_names: Sequence[str], tolerances: Mapping[str, Tolerance | None]
 ) -> Reference | None:
     """The images that float files were verified on, at most MOST_IMAGES, with the results that are there already.
 
@@ -75,7 +76,7 @@ def float_reference(
         return max(float(tolerance.limits(rows, single[name]).limit[places].max()) for name, rows in double.items())
 
     return reference_of(
-        input_name,
+        input_names,
         evidence.images.array_nchw[places],
         {name: rows[places] for name, rows in double.items()},
         yardstick=evidence.oracle.name,
@@ -89,7 +90,7 @@ def float_reference(
 
 
 def reference_of(
-    input_name: str,
+    input_names: Sequence[str],
     images_nchw: np.ndarray,
     outputs: Mapping[str, np.ndarray],
     *,
@@ -107,7 +108,9 @@ def reference_of(
     if not all(np.isfinite(rows).all() for rows in rounded.values()):
         return None
     return Reference(
-        inputs={input_name: np.asarray(images_nchw, dtype=np.float32)},
+        inputs={
+            name: np.asarray(array, dtype=np.float32) for name, array in feeds(images_nchw, input_names).items()
+        },
         outputs=rounded,
         outputs_are=f"{yardstick} in float64, rounded to float32, on {images_are}; condmix {condmix_version()}",
         limits=limits,

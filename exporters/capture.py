@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import onnx_ir as ir
 import torch
@@ -29,24 +29,28 @@ _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 _TERMINAL_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
-def capture(module: nn.Module, input_size: tuple[int, int, int]) -> Captured:
+def capture(
+    module: nn.Module, input_size: tuple[int, int, int], more_inputs: Mapping[str, tuple[int, ...]] | None = None
+) -> Captured:
     """Return the graph of `module` (eval mode, float32) for one image of (channels, height, width).
 
+    more_inputs: shapes of what it takes beside the image, in the order of its forward, without the batch axis.
     Raises CaptureError when torch cannot trace the network; the message carries torch's own first lines.
     """
-    example = torch.zeros((1, *input_size))
+    more = more_inputs or {}
+    examples = tuple(torch.zeros((1, *shape)) for shape in (input_size, *more.values()))
     # The exporter moves parameters into the program: a copy keeps the caller's module as it was.
     network = copy.deepcopy(module).eval()
     try:
         with _quiet():
-            names = _flattened(network, example)
+            names = _flattened(network, examples)
             program = torch.onnx.export(
                 network,
-                (example,),
+                examples,
                 dynamo=True,
                 verbose=False,
                 opset_version=CAPTURE_OPSET,
-                input_names=["input"],
+                input_names=["input", *more],
                 optimize=True,
             )
     except Exception as error:
@@ -99,10 +103,10 @@ def _explain(error: Exception, input_size: tuple[int, int, int]) -> str:
     )
 
 
-def _flattened(network: nn.Module, example: torch.Tensor) -> tuple[str | None, ...]:
+def _flattened(network: nn.Module, examples: Sequence[torch.Tensor]) -> tuple[str | None, ...]:
     """The network returns its tensors side by side, which is all that torch's exporter takes; their own names."""
     with torch.no_grad():
-        result = network(example)
+        result = network(*examples)
     if isinstance(result, torch.Tensor):
         return (None,)
     located = located_tensors(result)

@@ -31,6 +31,7 @@ def load(
     preprocessing: Preprocessing | None = None,
     entry: str | None = None,
     allow_pickle: bool = False,
+    more_inputs: Mapping[str, tuple[int, ...]] | None = None,
 ) -> TorchNetwork:
     """The network in the file at `path`, complete: every tensor has found its place, or an error is raised.
 
@@ -38,7 +39,8 @@ def load(
     `settings` as changes to its defaults) or `factory` ("package.module:function"), unless a known name
     stands beside them. `input_size` (channels, height, width) and `preprocessing` go before what is known of
     the architecture; `entry` chooses among several sets of weights in one file. `allow_pickle` runs code from
-    the file where it cannot be read otherwise.
+    the file where it cannot be read otherwise. `more_inputs` are shapes, without the batch axis, of what the forward
+    takes behind the image.
 
     Raises subclasses of `CheckpointError`, `UnknownArchitectureError` and `SettingsError`.
     """
@@ -59,7 +61,7 @@ def load(
             built = assembly.from_pickled_module(place, found.module, found.notes)
         else:
             built = assembly.from_architecture(place, found, architecture, settings)
-    return _finished(path, built, read_notes, input_size, preprocessing)
+    return _finished(path, built, read_notes, input_size, preprocessing, more_inputs or {})
 
 
 def save(
@@ -205,6 +207,7 @@ def _finished(
     read_notes: tuple[str, ...],
     input_size: InputSize | None,
     preprocessing: Preprocessing | None,
+    more_inputs: Mapping[str, tuple[int, ...]],
 ) -> TorchNetwork:
     """The network in the state promised, tried on one input of zeros."""
     place = str(path)
@@ -220,7 +223,7 @@ def _finished(
         chosen = Preprocessing.default(size[0])
         notes = (*notes, assumed(chosen, built.architecture))
     module = built.module.eval().requires_grad_(requires_grad=False)
-    _try_out(place, module, size, built.class_names)
+    _try_out(place, module, size, built.class_names, more_inputs)
     if len(chosen.mean) != size[0]:
         message = (
             f"{place}: the preprocessing has {len(chosen.mean)} channels, the input size {size} has "
@@ -242,11 +245,17 @@ def _finished(
     )
 
 
-def _try_out(place: str, module: nn.Module, size: InputSize, class_names: tuple[str, ...] | None) -> None:
+def _try_out(
+    place: str,
+    module: nn.Module,
+    size: InputSize,
+    class_names: tuple[str, ...] | None,
+    more_inputs: Mapping[str, tuple[int, ...]],
+) -> None:
     shape = (1, *size)
     try:
         with torch.no_grad():
-            output = module(torch.zeros(shape))
+            output = module(torch.zeros(shape), *(torch.zeros((1, *more)) for more in more_inputs.values()))
     except Exception as error:
         message = (
             f"{place}: the network does not run on an input of (batch, channels, height, width) = {shape}: "

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from condmix.runtime.batch_report import BatchCase, BatchProperty, BatchReport
 from condmix.runtime.errors import ComparisonImpossibleError, SessionFailedError
+from condmix.runtime.joint_inputs import feeds
 from condmix.runtime.parity import compare
 from condmix.runtime.session import Session
 from condmix.runtime.signature import Tensor
@@ -130,12 +131,12 @@ class _Check:
 
     def run(self, indices_bi: Indices) -> _Run:
         """Every batch run once; what the engine cannot run, or not as one row an image, becomes `failure`."""
-        input_name = self.session.signature.inputs[0].name
+        names = [spec.name for spec in self.session.signature.inputs]
         rows: dict[str, list[Tensor]] = {}
         size = indices_bi.shape[1]
         for indices in indices_bi:
             try:
-                outputs = self.session.run({input_name: self.images[indices]})
+                outputs = self.session.run(feeds(self.images[indices], names))
             except SessionFailedError as error:
                 return _Run(indices_bi=indices_bi, outputs={}, failure=str(error))
             for name, values in outputs.items():
@@ -220,11 +221,13 @@ def _question_problems(
 ) -> list[str]:
     problems = [] if expected else ["expected has no outputs"]
     inputs = session.signature.inputs
-    if len(inputs) != 1:
+    if len(inputs) != len(images.dtype.names or (1,)):
         problems.append(f"the model must have one input, found {[spec.name for spec in inputs]}")
-    elif not inputs[0].shape or not isinstance(inputs[0].shape[0], str):
-        shape = list(inputs[0].shape)
-        problems.append(f"the batch axis of {inputs[0].name!r} is fixed ({shape}): export it as free")
+    problems += [
+        f"the batch axis of {spec.name!r} is fixed ({list(spec.shape)}): export it as free"
+        for spec in inputs
+        if not spec.shape or not isinstance(spec.shape[0], str)
+    ]
     problems += [
         f"expected {name!r} must be float64 with one row for each of {len(images)} images, "
         f"found {rows.dtype} {list(rows.shape)}"

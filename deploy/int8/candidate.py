@@ -15,6 +15,7 @@ from condmix.exporters.quantize.ranges import Range
 from condmix.exporters.quantize.tflite.layer_records import TfliteInt8Layer
 from condmix.exporters.verify.rounded import Run
 from condmix.exporters.verify.tflite import in_layout
+from condmix.runtime.joint_inputs import feeds
 from condmix.runtime.session import Session
 
 LayerRecords = Sequence[Int8Layer] | Sequence[TfliteInt8Layer]
@@ -66,8 +67,8 @@ def as_run(
     Each call takes images that follow each other: as many as the file is for, or for any number `sizes` in turn. A call
     that is not full is filled up with its first image.
     """
-    (feed,) = session.signature.inputs
-    fixed = feed.shape[0]
+    inputs = {spec.name: spec for spec in session.signature.inputs}
+    fixed = session.signature.inputs[0].shape[0]
     wanted = (fixed,) if isinstance(fixed, int) else tuple(sizes)
 
     def run(images_nchw: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -78,10 +79,12 @@ def as_run(
             if not len(group):
                 break
             missing = size - len(group) if isinstance(fixed, int) else 0
-            array = in_layout(np.concatenate([group, *([group[:1]] * missing)]), layout)
-            if feed.name in scales:
-                array = _as_integers(array, *scales[feed.name], np.dtype(feed.dtype))
-            for name, value in session.run({feed.name: array}).items():
+            given = feeds(in_layout(np.concatenate([group, *([group[:1]] * missing)]), layout), list(inputs))
+            fed = {
+                name: _as_integers(array, *scales[name], np.dtype(inputs[name].dtype)) if name in scales else array
+                for name, array in given.items()
+            }
+            for name, value in session.run(fed).items():
                 real = value[: len(group)].astype(np.float64)
                 if name in scales:
                     scale, zero_point = scales[name]

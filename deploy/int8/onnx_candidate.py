@@ -20,6 +20,7 @@ from condmix.exporters.quantize.parameters import INT8_SYMMETRIC, Grid
 from condmix.exporters.quantize.ranges import Range, Ranges
 from condmix.exporters.verify.rounded import Run
 from condmix.exporters.verify.tapping import value_names, with_outputs
+from condmix.runtime.joint_inputs import as_batch
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
 
 LAYOUT = "nchw"
@@ -110,7 +111,7 @@ def _routing(build: Int8Build, values: Iterable[str], images: Iterable[np.ndarra
     run = as_run(session, LAYOUT, _scales(build))
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for image in images:
-        found = run(image[None])
+        found = run(as_batch(image))
         for name in names:
             rows[name].append(found[name].reshape(-1))
     return {name: np.stack(values) for name, values in rows.items()}

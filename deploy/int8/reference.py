@@ -32,7 +32,7 @@ def int8_reference(
     places = furthest_apart(network.routing, len(network.judged_nchw))
     images = network.judged_nchw[places]
     return reference_of(
-        network.input_name,
+        network.input_names,
         images,
         oracle.float64(images, list(network.outputs)),
         images_are=network.judged_are,

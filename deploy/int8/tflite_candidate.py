@@ -21,6 +21,7 @@ from condmix.exporters.quantize.tflite.layer_records import TfliteInt8Layer
 from condmix.exporters.quantize.tflite.observation import observation
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.verify.rounded import Run
+from condmix.runtime.joint_inputs import as_batch
 from condmix.runtime.litert_session import LiteRtBackend
 
 FLOAT = "float"
@@ -103,7 +104,7 @@ def _routing(build: TfliteInt8Build, values: Iterable[str], images: Iterable[np.
     rows: dict[str, list[np.ndarray]] = {value: [] for value in names}
     for image in images:
         # A call of several images is filled up with this one, and its first row is read.
-        run(image[None])
+        run(as_batch(image))
         for value, tensor in names.items():
             rows[value].append(session.real(tensor)[0].reshape(-1))
     return {value: np.stack(found) for value, found in rows.items()}

@@ -24,6 +24,7 @@ from condmix.exporters.quantize.observe import ReportProgress, observe
 from condmix.exporters.quantize.ranges import Range, Ranges
 from condmix.exporters.quantize.select import DEFAULT_METHOD, DEFAULT_PERCENTILE, check_method, select
 from condmix.exporters.verify.tapping import value_names, with_outputs
+from condmix.runtime.joint_inputs import as_batch, feeds
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.session import Session
 
@@ -131,7 +132,7 @@ class _Taps:
         self._session: Session = OnnxRuntimeBackend().open(
             with_outputs(proto, [name for name in names if name]).SerializeToString(), threads=threads
         )
-        (self._input,) = self._session.signature.inputs
+        self._inputs = self._session.signature.inputs
         self.image_count = 0
         self.digest = hashlib.sha256()
         self.routing: dict[str, list[np.ndarray]] = {name: [] for name in routing_names(model.graph)}
@@ -140,13 +141,16 @@ class _Taps:
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """All values of the graph, its input among them."""
-        wanted = tuple(self._input.shape[1:])
-        if image.shape != wanted:
-            message = f"calibration image {self.image_count} has shape {image.shape}: expected {wanted}"
-            raise CalibrationError(message)
-        batch = np.ascontiguousarray(image[None], dtype=np.float32)
-        values = {self._input.name: batch, **self._session.run({self._input.name: batch})}
-        self.digest.update(batch.data)
+        given = feeds(as_batch(image), [spec.name for spec in self._inputs])
+        for spec in self._inputs:
+            found, wanted = given[spec.name].shape[1:], tuple(spec.shape[1:])
+            if found != wanted:
+                message = f"calibration image {self.image_count} has shape {found}: expected {wanted}"
+                raise CalibrationError(message)
+        fed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in given.items()}
+        values = {**fed, **self._session.run(fed)}
+        for array in fed.values():
+            self.digest.update(array.data)
         self.image_count += 1
         for name, rows in self.routing.items():
             rows.append(values[name].reshape(-1).copy())

@@ -19,6 +19,7 @@ from condmix.exporters.verify.rounded import RoundedLimits, RoundedVerification,
 from condmix.exporters.verify.stored_banks import bank_problems, onnx_banks, tflite_banks
 from condmix.exporters.verify.tflite import in_layout
 from condmix.exporters.verify.verify import THREAD_COUNTS, run_in_batches
+from condmix.runtime.joint_inputs import first_part
 from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, Optimization
 from condmix.runtime.session import Session
@@ -79,7 +80,7 @@ def _judged(
         ways,
         images,
         reference,
-        input_step=max(float(np.ptp(images)), SMALLEST_SPAN) / STEPS,
+        input_step=max(float(np.ptp(first_part(images))), SMALLEST_SPAN) / STEPS,
         output_steps={name: _step(rows) for name, rows in reference.items()},
         limits=limits,
         kinds=evidence.kinds,

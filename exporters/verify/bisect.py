@@ -12,6 +12,7 @@ from condmix.exporters.captured import Tap
 from condmix.exporters.verify.oracle import Oracle, oracle_of
 from condmix.exporters.verify.records import Blame
 from condmix.exporters.verify.shown_values import value_names, with_outputs
+from condmix.runtime.joint_inputs import as_batch, feeds
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.tolerance import Tolerance
@@ -39,8 +40,7 @@ def first_module_beyond(
     session = OnnxRuntimeBackend().open(
         with_outputs(proto, [tap.value_name for tap in candidates]).SerializeToString(), threads=1
     )
-    feeds = {session.signature.inputs[0].name: image_chw[None]}
-    actual = session.run(feeds)
+    actual = session.run(feeds(as_batch(image_chw), [spec.name for spec in session.signature.inputs]))
     inner = oracle_of(network).inner(candidates, image_chw)
     for tap in candidates:
         reference = inner.float64.get(tap.value_name)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 
 from condmix.exporters.build import Build
-from condmix.exporters.verify.images import Images, candidate_images, user_images
+from condmix.exporters.verify.images import Images, candidate_images, user_images, with_more_inputs
 from condmix.exporters.verify.oracle import Oracle, Reference, oracle_of
 from condmix.exporters.verify.records import ImageFacts
 from condmix.exporters.verify.routing import choose, routing_of, spread
@@ -53,6 +54,8 @@ def gather(
     report_progress("choose images")
     captured = build.stages[0].proto
     pool = candidate_images(input_size) if images is None else user_images(images, input_size)
+    first, *more = captured.graph.input
+    pool = with_more_inputs(pool, first.name, {value.name: _shape_of_one(value) for value in more})
     routing = routing_of(captured, build.routing_values, pool.array_nchw)
     if images is None:
         chosen = choose(routing, _image_count(batch), len(pool.sources))
@@ -65,6 +68,11 @@ def gather(
     return Evidence(
         oracle=oracle, images=pool, facts=facts, reference=reference, routing=routing, kinds=build.output_kinds
     )
+
+
+def _shape_of_one(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    """Of an input, without the batch axis."""
+    return tuple(int(dimension.dim_value) for dimension in value.type.tensor_type.shape.dim)[1:]
 
 
 def _image_count(batch: int | None) -> int:

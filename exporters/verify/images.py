@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 
 from condmix.exporters.errors import VerificationError
 from condmix.exporters.verify.pictures import load_pictures
+from condmix.runtime.joint_inputs import first_part, is_joint, joint, mapped
 
 SEED = 20190410  # the day the CondConv paper was submitted; any fixed number serves
 
@@ -36,6 +37,9 @@ class Images:
 
 def user_images(array_nchw: np.ndarray, input_size: tuple[int, int, int]) -> Images:
     """The user's own images. Raises VerificationError unless they are (count, *input_size), finite and at least two."""
+    if is_joint(array_nchw):
+        alone = user_images(first_part(array_nchw), input_size)
+        return Images(array_nchw=mapped(array_nchw, lambda part: part.astype(np.float32)), sources=alone.sources)
     if array_nchw.ndim != 4 or array_nchw.shape[1:] != input_size or len(array_nchw) < 2:
         message = (
             f"verification images have shape {array_nchw.shape}: expected at least two of {input_size}, "
@@ -66,6 +70,21 @@ def candidate_images(input_size: tuple[int, int, int]) -> Images:
     arrays.append(0.25 * arrays[5] - 1.0)
     sources.append(f"{sources[5]}, dark and flat")
     return Images(array_nchw=np.stack(arrays).astype(np.float32), sources=tuple(sources))
+
+
+def with_more_inputs(images: Images, name: str, more: Mapping[str, tuple[int, ...]]) -> Images:
+    """The images under `name` beside seeded random numbers for each further input, other ones for every image.
+
+    more: shapes without the batch axis.
+    """
+    if not more or is_joint(images.array_nchw):
+        return images
+    count = len(images.sources)
+    drawn = {
+        other: np.random.default_rng((SEED, place)).standard_normal((count, *shape)).astype(np.float32)
+        for place, (other, shape) in enumerate(more.items())
+    }
+    return Images(array_nchw=joint({name: images.array_nchw, **drawn}), sources=images.sources)
 
 
 def _real_images(generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:

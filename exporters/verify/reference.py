@@ -17,6 +17,7 @@ from condmix.exporters.errors import VerificationError
 from condmix.exporters.structure import tensors_of
 from condmix.exporters.verify.oracle import Reference, join_rows, worst_draw
 from condmix.exporters.verify.rounding import float32_draws
+from condmix.runtime.joint_inputs import as_batch
 
 __all__ = ["Reference", "flatten_outputs", "join_rows", "run_float64", "run_reference"]
 
@@ -48,13 +49,20 @@ def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: 
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     with torch.no_grad():
         for image in images_nchw:
-            outputs = flatten_outputs(module(torch.from_numpy(image[None]).to(dtype)))
+            outputs = flatten_outputs(module(*torch_inputs(as_batch(image), dtype)))
             if len(outputs) != len(names):
                 message = f"the network returned {len(outputs)} tensors, its graph has {len(names)} outputs"
                 raise VerificationError(message)
             for name, output in zip(names, outputs, strict=True):
                 rows[name].append(output.numpy())
     return {name: join_rows(values) for name, values in rows.items()}
+
+
+def torch_inputs(images: np.ndarray, dtype: torch.dtype) -> list[torch.Tensor]:
+    """What a module is called with: a tensor an input."""
+    names = images.dtype.names
+    arrays = [images] if names is None else [np.ascontiguousarray(images[name]) for name in names]
+    return [torch.from_numpy(array).to(dtype) for array in arrays]
 
 
 def flatten_outputs(result: object) -> list[torch.Tensor]:

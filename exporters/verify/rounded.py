@@ -14,6 +14,7 @@ import numpy as np
 
 from condmix.runtime.agreement import LEAST_SQNR_DB, OutputAgreement, agreement
 from condmix.runtime.errors import InvalidSettingError
+from condmix.runtime.joint_inputs import mapped
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 """From images (count, channels, height, width) to outputs by name, each (count, ...), as real numbers."""
@@ -27,6 +28,8 @@ step, in whatever kernel it happens, as others amplify float32 rounding."""
 NUDGE = 0.05
 """Of a step of the input's grid, at random: one pixel in forty is then rounded to its neighbour."""
 SEEDS = (1, 2)
+STEPS = 255
+"""Of an 8-bit grid over an input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +176,21 @@ def _own_steps(
     """By output, how far a few pixels that are rounded to their neighbours move it, in its steps; worst of draws."""
     found = dict.fromkeys(said, 0.0)
     for seed in SEEDS:
-        noise = np.random.default_rng(seed).uniform(-NUDGE, NUDGE, images_nchw.shape) * input_step
-        moved = meaning((images_nchw + noise).astype(np.float32))
+        moved = meaning(_nudged(images_nchw, np.random.default_rng(seed), input_step))
         for name, rows in said.items():
             found[name] = max(found[name], _largest(moved[name], rows, output_steps[name]))
     return found
+
+
+def _nudged(images_nchw: np.ndarray, generator: np.random.Generator, input_step: float) -> np.ndarray:
+    """A little noise on every number; of several inputs each by a share of what it was seen to be."""
+
+    def moved(part: np.ndarray) -> np.ndarray:
+        step = input_step if part is images_nchw else float(np.ptp(part)) / STEPS
+        noisy: np.ndarray = (part + generator.uniform(-NUDGE, NUDGE, part.shape) * step).astype(np.float32)
+        return noisy
+
+    return mapped(images_nchw, moved)
 
 
 def _largest(actual: np.ndarray, said: np.ndarray, step: float) -> float:

@@ -9,6 +9,7 @@ import onnx
 
 from condmix.exporters.verify.records import RoutingSpread
 from condmix.exporters.verify.shown_values import with_outputs
+from condmix.runtime.joint_inputs import as_batch, feeds
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 SHUT = 1e-3
@@ -22,10 +23,10 @@ def routing_of(
     if not routing_values:
         return {}
     session = OnnxRuntimeBackend().open(with_outputs(proto, routing_values).SerializeToString(), threads=1)
-    name = session.signature.inputs[0].name
+    names = [spec.name for spec in session.signature.inputs]
     rows: dict[str, list[np.ndarray]] = {value: [] for value in routing_values}
     for image in images_nchw:
-        outputs = session.run({name: image[None]})
+        outputs = session.run(feeds(as_batch(image), names))
         for value in routing_values:
             rows[value].append(outputs[value].reshape(-1))
     return {value: np.stack(items) for value, items in rows.items()}

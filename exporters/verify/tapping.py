@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from condmix.exporters.verify.reference import flatten_outputs
+from condmix.exporters.verify.reference import flatten_outputs, torch_inputs
 from condmix.exporters.verify.rounding import float32_draws, worst_draw
 from condmix.exporters.verify.shown_values import value_names, with_outputs
+from condmix.runtime.joint_inputs import as_batch
 
 __all__ = ["module_outputs", "own_module_outputs", "recorded", "value_names", "with_outputs"]
 
@@ -59,5 +60,5 @@ def _outputs(
     network: nn.Module, paths: Sequence[str], image_chw: np.ndarray, dtype: torch.dtype
 ) -> dict[str, np.ndarray]:
     with recorded(network, paths) as seen, torch.no_grad():
-        network(torch.from_numpy(image_chw[None]).to(dtype))
+        network(*torch_inputs(as_batch(image_chw), dtype))
     return dict(seen)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from condmix.exporters.tflite.build import TfliteBuild
+from condmix.exporters.tflite.emitter import to_nhwc
 from condmix.exporters.verify.evidence import Evidence
 from condmix.exporters.verify.records import Blame, StageParity, Verification
 from condmix.exporters.verify.rounded import RoundedVerification
@@ -24,6 +25,7 @@ from condmix.exporters.verify.verify import (
     worst_image,
 )
 from condmix.runtime.delegate_coverage import DelegateCoverage, coverage
+from condmix.runtime.joint_inputs import as_batch, feeds, mapped
 from condmix.runtime.litert_session import LiteRtBackend, LiteRtSession
 from condmix.runtime.parity import compare
 from condmix.runtime.parity_report import ParityReport
@@ -97,7 +99,7 @@ def verify_tflite(
 
 def in_layout(images_nchw: np.ndarray, layout: str) -> np.ndarray:
     """Images as the file takes them."""
-    return np.ascontiguousarray(images_nchw.transpose(0, 2, 3, 1)) if layout == "nhwc" else images_nchw
+    return mapped(images_nchw, to_nhwc) if layout == "nhwc" else images_nchw
 
 
 def _file_parity(
@@ -145,7 +147,7 @@ def _blame(build: TfliteBuild, failed: StageParity, evidence: Evidence, toleranc
     """The first module whose output leaves the tolerance in the file; inner tensors are kept for this run only."""
     image = worst_image(failed, evidence)
     session = LiteRtBackend().open(build.content, threads=1, delegate=bool(failed.delegate), preserve_all_tensors=True)
-    session.run({session.signature.inputs[0].name: in_layout(image[None], build.layout)})
+    session.run(feeds(in_layout(as_batch(image), build.layout), [spec.name for spec in session.signature.inputs]))
     taps = [tap for tap in build.shared.taps if tap.value_name in build.tensor_of_value]
     inner = evidence.oracle.inner(taps, image)
     known = set(session.tensor_names())

@@ -17,6 +17,7 @@ from condmix.exporters.verify.records import Blame, StageParity, Verification
 from condmix.exporters.verify.rounded import RoundedVerification
 from condmix.runtime.batch_report import BatchReport
 from condmix.runtime.batches import BATCH_SIZES, check_batches_on_threads
+from condmix.runtime.joint_inputs import feeds
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.parity import compare
 from condmix.runtime.session import Session
@@ -153,12 +154,12 @@ def as_rows(rows: np.ndarray, actual: np.ndarray | None) -> np.ndarray:
 
 def run_in_batches(session: Session, images_nchw: np.ndarray, batch: int) -> dict[str, np.ndarray]:
     """All images, `batch` at a time; the last call is filled up with images from the start."""
-    name = session.signature.inputs[0].name
+    names = [spec.name for spec in session.signature.inputs]
     count = len(images_nchw)
     padded = np.concatenate([images_nchw] * (1 + batch // count + 1))[: -(-count // batch) * batch]
     rows: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(padded), batch):
-        for output, value in session.run({name: padded[start : start + batch]}).items():
+        for output, value in session.run(feeds(padded[start : start + batch], names)).items():
             rows.setdefault(output, []).append(value)
     if batch == 1:
         return {output: join_rows(values) for output, values in rows.items()}

@@ -86,7 +86,7 @@ def test_an_array_of_objects_is_not_run(tmp_path: Path, network: LoadedNetwork) 
 @pytest.mark.parametrize("name", ["absent", "file.txt"])
 def test_what_is_neither_is_refused(tmp_path: Path, network: LoadedNetwork, name: str) -> None:
     (tmp_path / "file.txt").touch()
-    with pytest.raises(ImagesError, match=r"expected a folder of pictures or a \.npy file, found"):
+    with pytest.raises(ImagesError, match=r"expected a folder of pictures, a \.npy or a \.npz file, found"):
         read_images(tmp_path / name, network, batch=1)
 
 

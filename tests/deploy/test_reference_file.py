@@ -30,7 +30,7 @@ LIMIT = {"a.onnx": Limit(max_abs_difference=1.0)}
 
 @pytest.fixture
 def reference(evidence: Evidence) -> Reference:
-    made = float_reference(evidence, "input", {"a.onnx": FLOAT32, "a.tflite": FLOAT32_TFLITE})
+    made = float_reference(evidence, ["input"], {"a.onnx": FLOAT32, "a.tflite": FLOAT32_TFLITE})
     assert made is not None
     return made
 
@@ -74,7 +74,7 @@ def test_of_many_images_those_furthest_apart_are_kept(built: Build, network: Loa
     mine = gather(
         built, network.module, network.input_size, batch=1, images=images, report_progress=lambda _stage: None
     )
-    made = float_reference(mine, "input", {"a.onnx": FLOAT32})
+    made = float_reference(mine, ["input"], {"a.onnx": FLOAT32})
     assert made is not None
     assert made.images == MOST_IMAGES
     kept = {image.tobytes() for image in made.inputs["input"]}
@@ -90,10 +90,10 @@ def test_one_image_is_taken_once() -> None:
 def test_results_that_are_not_finite_are_no_reference(evidence: Evidence) -> None:
     broken = {name: np.full_like(rows, np.nan) for name, rows in evidence.reference.float64.items()}
     wrong = dataclasses.replace(evidence, reference=dataclasses.replace(evidence.reference, float64=broken))
-    assert float_reference(wrong, "input", {"a.onnx": FLOAT32}) is None
+    assert float_reference(wrong, ["input"], {"a.onnx": FLOAT32}) is None
     # Beyond float32: there is no number to store.
     beyond = {"logits": np.full((1, 10), 1e39)}
-    assert reference_of("input", np.zeros((1, 1, 4, 4)), beyond, images_are="x", limits=LIMIT) is None
+    assert reference_of(["input"], np.zeros((1, 1, 4, 4)), beyond, images_are="x", limits=LIMIT) is None
 
 
 def test_written_it_reads_back_and_is_named_with_its_hash(reference: Reference, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_at_224_it_stays_small() -> None:
     """Noise hardly shrinks: eight images of nothing else are the worst there is."""
     noise = np.random.default_rng(0).standard_normal((8, 3, 224, 224)).astype(np.float32)
     outputs = {"logits": np.zeros((8, 1000))}
-    made = reference_of("input", noise, outputs, images_are="noise", limits=LIMIT)
+    made = reference_of(["input"], noise, outputs, images_are="noise", limits=LIMIT)
     assert made is not None
     from condmix.runtime.bench.reference import reference_content
 

@@ -13,6 +13,7 @@ from condmix.exporters.named.condconv import ConvSettings
 from condmix.exporters.named.functions import attach_functions
 from condmix.exporters.quantize.improve.layers import Layer, Part
 from condmix.exporters.verify.tapping import with_outputs
+from condmix.runtime.joint_inputs import as_batch, feeds
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 SEED = 0
@@ -54,10 +55,11 @@ def samples(
     for chunk in _chunks(layers, len(images_nchw), most_bytes):
         names = [name for layer in chunk for name in _needed(layer)]
         session = OnnxRuntimeBackend().open(with_outputs(proto, names).SerializeToString(), threads=1)
-        feed = session.signature.inputs[0].name
+        inputs = [spec.name for spec in session.signature.inputs]
         kept: dict[str, list[tuple[list[np.ndarray], np.ndarray]]] = {layer.output_name: [] for layer in chunk}
         for index, image in enumerate(images_nchw):
-            values = {**session.run({feed: image[None]}), feed: image[None]}
+            given = feeds(as_batch(image), inputs)
+            values = {**session.run(given), **given}
             for layer in chunk:
                 kept[layer.output_name].append(_of_one_image(layer, values, index, len(images_nchw)))
         done += len(chunk)

@@ -93,11 +93,13 @@ class _Rounding:
         affine = self._end_affine(value)
         affines[value.name or ""] = affine
         own.type = ir.TensorType(integer_type(affine))
+        real = self._writer.dequantize(own, affine, self._writer.value(f"{value.name}/real", ir.DataType.FLOAT))
         if self._io_dtype == "uint8":
             self._values.set_integers(value, own)
-            return own
-        real = self._writer.dequantize(own, affine, self._writer.value(f"{value.name}/real", ir.DataType.FLOAT))
-        self._values.set_exact(value, real)
+        else:
+            self._values.set_exact(value, real)
+        # The input has the value's name: who reads it in float cannot give that to a result of its own.
+        self._values.set_real(value, real)
         return own
 
     def _output(self, value: ir.Value, affines: dict[str, Affine]) -> ir.Value:

@@ -16,6 +16,7 @@ from condmix.exporters.quantize.tflite.scales import INTEGERS, held_tensors, mis
 from condmix.exporters.tflite.build import refuse_oversize
 from condmix.exporters.tflite.lower_graph import LoweredGraph, lower_graph
 from condmix.exporters.tflite.write import write_model
+from condmix.runtime.joint_inputs import as_batch, feeds
 from condmix.runtime.litert_session import LiteRtBackend
 
 BANK = "normalised"
@@ -35,10 +36,11 @@ class Observation:
         Raises EngineMissingError without LiteRT.
         """
         session = LiteRtBackend().open(self.content, threads=1, preserve_all_tensors=True)
-        (feed,) = (tensor.name for tensor in session.signature.inputs)
+        names = [tensor.name for tensor in session.signature.inputs]
 
         def call(image_chw: np.ndarray) -> Mapping[str, np.ndarray]:
-            session.run({feed: np.ascontiguousarray(image_chw[None].transpose(0, 2, 3, 1), dtype=np.float32)})
+            given = feeds(as_batch(image_chw), names, channels_last=True)
+            session.run({name: array.astype(np.float32) for name, array in given.items()})
             return {name: session.tensor(name) for name in self.names}
 
         return call

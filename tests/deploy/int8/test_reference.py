@@ -44,7 +44,7 @@ def test_the_judged_images_furthest_apart_with_pytorchs_results(int8_weights: Pa
         labelled=None,
         size_bytes=1,
         judged_are="images of digits.npy",
-        input_name="pixels",
+        input_names=("pixels",),
     )
     file = SimpleNamespace(
         artifact=SimpleNamespace(path=Path("out/net_int8.onnx")),
