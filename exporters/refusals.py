@@ -118,6 +118,12 @@ LAYERS: tuple[Reason, ...] = (
     _reason(
         "GROUPED_ATTENTION", "is not moved out of the kernel", "ODConv's input attention in groups", "scale the image"
     ),
+    _reason(
+        "TRANSPOSED_STRIDES",
+        "not written in phases",
+        "a conditional transposed convolution, strides 2 and 1",
+        "one stride",
+    ),
     _reason("KERNEL_AXES", "spatial axes: only two are supported", "a computed 1-D or 3-D kernel", "none yet"),
     _reason("SEVERAL_MATRICES", "only one matrix an image", "attention times values", "none: it is no convolution"),
     _reason(

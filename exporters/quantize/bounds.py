@@ -32,7 +32,7 @@ _FIXED = {
     "Tanh": Bound(low=-1.0, high=1.0, exact=True),
 }
 SAME_NUMBERS = (
-    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "MaxPool", "Split", "Slice",
+    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "MaxPool", "Split", "Slice", "DepthToSpace",
 )  # fmt: skip
 """Their results are numbers of their first input."""
 

@@ -24,6 +24,7 @@ from condmix.exporters.recognise.factored_kernel import find_factored_kernel
 from condmix.exporters.recognise.finding import Declined, Recognised
 from condmix.exporters.recognise.mixture import Mixture, NotAMixture, find_mixture
 from condmix.exporters.recognise.name_mixture import POINTWISE, name_mixture
+from condmix.exporters.recognise.transposed import as_condconv as transposed_as_condconv
 
 
 def find_condconv(model: ir.Model) -> Iterator[Recognised | Declined]:
@@ -31,7 +32,7 @@ def find_condconv(model: ir.Model) -> Iterator[Recognised | Declined]:
     dependent = input_dependent(model.graph)
     positions = node_positions(model.graph)
     for node in list(model.graph):
-        if is_op(node, "Conv") and node.inputs[1] in dependent:
+        if is_op(node, "Conv", "ConvTranspose") and node.inputs[1] in dependent:
             yield _conv(model, node, positions, dependent)
         elif is_op(node, "MatMul", "Gemm") and all(value in dependent for value in node.inputs[:2]):
             found = _product(model, node, positions, dependent)
@@ -55,6 +56,8 @@ def _conv(
     mixture = find_mixture(model, targets, positions, dependent)
     if isinstance(mixture, NotAMixture):
         return _not_linear(model, node, weight, mixture, positions, dependent)
+    if is_op(node, "ConvTranspose"):
+        return transposed_as_condconv(node, mixture, stored_bias, _proof(mixture))
     builder = NodeBuilder(path)
     kernel = static_shape(weight)[2:]
     result = name_mixture(
@@ -84,7 +87,7 @@ def _not_linear(
 ) -> Recognised | Declined:
     """Experts times attentions, or a layer that stays as it is."""
     factored = find_factored_kernel(model, weight, positions, dependent)
-    if factored is not None:
+    if factored is not None and is_op(node, "Conv"):
         return as_condconv(node, factored)
     return Declined(path=module_path(node), node=node, reason=mixture.reason)
 

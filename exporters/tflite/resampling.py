@@ -109,6 +109,26 @@ def _transpose_conv(
     return result if same else emitter.slice(result, (0, top, left, 0), (shape[0], *out_size, shape[3]), "cut")
 
 
+def depth_to_space(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
+    """Blocks of channels side by side; TFLite's have the depth last (DCR), others are brought into that order."""
+    x = operand(emitter, node, 0, 4)
+    block = attribute_int(node, "blocksize", 1)
+    images, height, width, channels = x.shape
+    if attribute_string(node, "mode", "DCR") == "CRD" and channels > block**2:
+        depth, phases = channels // block**2, block**2
+        columns = emitter.reshape(x, (images * height * width, depth, phases), "phases_last")
+        turned = emitter.transpose(columns, (0, 2, 1), "phases_first")
+        x = emitter.reshape(turned, x.shape, "depth_last")
+    return emitter.emit(
+        Operator.DEPTH_TO_SPACE,
+        [x],
+        (images, height * block, width * block, channels // block**2),
+        options_type=OptionsUnion.DEPTH_TO_SPACE,
+        options={0: ("int32", block)},
+        like=x.type,
+    )
+
+
 def resize(emitter: Emitter, node: ir.Node, _activation: Activation) -> Tensor:
     mode = attribute_string(node, "mode", "nearest")
     source = node.inputs[0]
@@ -210,5 +230,6 @@ def _nearest_places(length: int, wanted: int, align_corners: bool, half_pixel: b
 
 RESAMPLINGS: Mapping[str, Lowering] = {
     "ConvTranspose": conv_transpose,
+    "DepthToSpace": depth_to_space,
     "Resize": resize,
 }

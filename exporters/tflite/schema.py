@@ -32,6 +32,7 @@ class Operator(enum.IntEnum):
     CONCATENATION = 2
     CONV_2D = 3
     DEPTHWISE_CONV_2D = 4
+    DEPTH_TO_SPACE = 5
     DEQUANTIZE = 6
     FULLY_CONNECTED = 9
     LOGISTIC = 14
@@ -133,6 +134,7 @@ class OptionsUnion(enum.IntEnum):
     GATHER_ND = 83
     QUANTIZE = 89
     HARD_SWISH = 91
+    DEPTH_TO_SPACE = 94
     BATCH_MATMUL = 101
     BROADCAST_TO = 104
     GELU = 116

@@ -12,7 +12,7 @@ from tests.conformance.cases import CASES, QUICK
 from tests.conformance.int8_proof import prove_int8
 
 QUICK_IN_INT8 = ("shared_kernel", "uneven_pointwise")
-MORE = ("timm:tf_efficientnet_cc_b0_4e", "timm:mixnet_s", "timm:tf_mixnet_s")
+MORE = ("transposed_mix", "omni_depthwise", "timm:tf_efficientnet_cc_b0_4e", "timm:mixnet_s", "timm:tf_mixnet_s")
 CHOSEN = tuple(case for case in CASES if case.source == "zoo" or case.name in (*QUICK, *MORE))
 
 NIGHTLY_IN_INT8 = ("mixnet_l", "mixnet_xl", "condconv_efficientnet_b0_depth_8e", "efficientnet_b0_depth")
@@ -38,7 +38,7 @@ def test_the_chosen_cases_are_there() -> None:
     assert set(QUICK_IN_INT8) < names
     assert set(MORE) < names
     assert set(NIGHTLY_IN_INT8) < names
-    assert len(names) == 30
+    assert len(names) == 32
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from tests.foreign.odd_slices import (
     SLICES_WITH_GAP,
 )
 from tests.foreign.omni_attention import OMNI_ATTENTION
+from tests.foreign.omni_depthwise import OMNI_DEPTHWISE
 from tests.foreign.omni_kernel import OMNI_KERNEL
 from tests.foreign.ordinary_groups import ORDINARY_GROUPS
 from tests.foreign.pointwise_product import POINTWISE_BMM, POINTWISE_EINSUM, POINTWISE_MATMUL
@@ -41,6 +42,7 @@ from tests.foreign.softmax_attention import SOFTMAX_ATTENTION
 from tests.foreign.split_dict import SPLIT_DICT, SPLIT_DICT_SAME
 from tests.foreign.stacked_bank import STACKED_BANK
 from tests.foreign.top_k_routing import TOP_K_GATHER, TOP_K_MASK
+from tests.foreign.transposed_mix import TRANSPOSED_MIX
 from tests.foreign.uneven_split import EXPONENTIAL_SPLIT, UNEVEN_SPLIT
 from tests.foreign.weighted_sums import WEIGHTED_SUMS
 
@@ -66,6 +68,9 @@ FOREIGN_CASES: tuple[ForeignCase, ...] = (
     ROUTING_ONE_HOT,
     HYPERNETWORK_LINEAR,
     OMNI_ATTENTION,
+    OMNI_DEPTHWISE,
+    OMNI_KERNEL,
+    TRANSPOSED_MIX,
     ROUTING_ELSEWHERE,
     TOP_K_MASK,
     SPLIT_DICT,
@@ -85,7 +90,6 @@ FOREIGN_CASES: tuple[ForeignCase, ...] = (
     MODULATED_CONV,
     CHOSEN_EXPERT,
     TOP_K_GATHER,
-    OMNI_KERNEL,
     SELF_ATTENTION,
     EVERY_INPUT_MIX,
     ORDINARY_GROUPS,

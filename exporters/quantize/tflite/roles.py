@@ -20,6 +20,7 @@ MOVES = frozenset(
         Operator.MAX_POOL_2D,
         Operator.RESIZE_NEAREST_NEIGHBOR,
         Operator.RESIZE_BILINEAR,
+        Operator.DEPTH_TO_SPACE,
     }
 )
 """Their results are elements of their inputs, or lie between them: one scale serves both sides."""

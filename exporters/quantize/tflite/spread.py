@@ -11,7 +11,9 @@ from condmix.exporters.quantize.tflite.roles import data_inputs, moves_only
 from condmix.exporters.tflite.model import Operation, TfliteModel
 from condmix.exporters.tflite.schema import Operator
 
-COVERING = frozenset({Operator.RESHAPE, Operator.CONCATENATION, Operator.PAD, Operator.TRANSPOSE})
+COVERING = frozenset(
+    {Operator.RESHAPE, Operator.CONCATENATION, Operator.PAD, Operator.TRANSPOSE, Operator.DEPTH_TO_SPACE}
+)
 """Operators that lose nothing: what is known of the result holds for the inputs."""
 NO_NUMBER = float(np.finfo(np.float32).max) / 2
 """Beyond, a stored number stands for minus infinity: the border of a maximum. It becomes the lowest of the grid."""

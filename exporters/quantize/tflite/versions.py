@@ -25,6 +25,7 @@ INT8_VERSIONS = {
     Operator.RESIZE_BILINEAR: 2,
     Operator.RESIZE_NEAREST_NEIGHBOR: 2,
     Operator.RELU: 2,
+    Operator.DEPTH_TO_SPACE: 2,
     Operator.RELU6: 2,
     Operator.QUANTIZE: 2,
 }
