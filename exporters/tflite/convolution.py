@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from condmix.exporters.named.condconv import ConvSettings
@@ -140,6 +142,43 @@ def _depthwise(
     return depthwise_2d(emitter, source, filters, bias, settings, padding, role, activation)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Extent:
+    """One axis of a convolution: what of the input its taps see."""
+
+    length: int
+    before: int
+    reach: int
+    """From the first output's place to the last one's."""
+    dilation: int
+
+    @classmethod
+    def of(cls, length: int, settings: ConvSettings, axis: int, pads: tuple[int, int]) -> _Extent:
+        """The axis 0 (height) or 1 (width) of an input of that length."""
+        stride, dilation = settings.strides[axis], settings.dilations[axis]
+        steps = (length + sum(pads) - (settings.kernel[axis] - 1) * dilation - 1) // stride
+        return cls(length=length, before=pads[0], reach=steps * stride + 1, dilation=dilation)
+
+    def _span(self, taps: range) -> tuple[int, int]:
+        begin = taps[0] * self.dilation - self.before
+        return begin, taps[-1] * self.dilation - self.before + self.reach
+
+    def meets(self, taps: range) -> bool:
+        """Whether the taps see anything but padding."""
+        begin, end = self._span(taps)
+        return min(self.length, end) > max(0, begin)
+
+    def seen(self, taps: range) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where the taps begin and end to see the input, and the padding before and behind that."""
+        begin, end = self._span(taps)
+        inside = (max(0, begin), min(self.length, end))
+        return inside, (max(0, -begin), max(0, end - self.length))
+
+
+def _dilation(taps: range, own: int) -> int:
+    return taps.step * own if len(taps) > 1 else own
+
+
 def needs_bands(settings: ConvSettings) -> bool:
     """Whether a depthwise kernel has more taps than any microkernel, and can be cut into rows that have not."""
     height, width = settings.kernel
@@ -163,39 +202,35 @@ def row_bands(
     """
     first_channel, last_channel = channels
     kernel_hwc = weight_oihw[:, 0].transpose(1, 2, 0)
-    kernel_width = settings.kernel[1]
     top, left, bottom, right = settings.pads
-    height = x.shape[1]
-    stride, dilation = settings.strides[0], settings.dilations[0]
-    out_height = (height + top + bottom - (settings.kernel[0] - 1) * dilation - 1) // stride + 1
-    bands: list[tuple[range, int, int]] = []
-    for rows in rows_of_bands(settings.kernel):
-        begin = rows[0] * dilation - top
-        end = rows[-1] * dilation - top + (out_height - 1) * stride + 1
-        if min(height, end) > max(0, begin):
-            bands.append((rows, begin, end))
+    extents = (_Extent.of(x.shape[1], settings, 0, (top, bottom)), _Extent.of(x.shape[2], settings, 1, (left, right)))
+    bands = [
+        band for band in bands_of(settings.kernel)
+        if all(extent.meets(taps) for extent, taps in zip(extents, band, strict=True))
+    ]  # fmt: skip
     total: Tensor | None = None
-    for index, (rows, begin, end) in enumerate(bands):
-        first = rows[0]
-        seen = (max(0, begin), min(height, end))
+    for index, (rows, columns) in enumerate(bands):
+        first = rows[0] if len(columns) == settings.kernel[1] else f"{rows[0]}_{columns[0]}"
+        seen, around = zip(
+            *(extent.seen(taps) for extent, taps in zip(extents, (rows, columns), strict=True)), strict=True
+        )
         piece = emitter.slice(
             x,
-            (0, seen[0], 0, first_channel),
-            (x.shape[0], seen[1] - seen[0], x.shape[2], last_channel - first_channel),
+            (0, seen[0][0], seen[1][0], first_channel),
+            (x.shape[0], seen[0][1] - seen[0][0], seen[1][1] - seen[1][0], last_channel - first_channel),
             f"{role}_rows_{first}",
         )
-        around = [(0, 0), (max(0, -begin), max(0, end - height)), (left, right), (0, 0)]
-        source = emitter.pad(piece, around, f"{role}_pad_{first}")
-        taps = kernel_hwc[None, rows.start : rows.stop : rows.step]
+        source = emitter.pad(piece, [(0, 0), *around, (0, 0)], f"{role}_pad_{first}")
+        taps = kernel_hwc[None, rows.start : rows.stop : rows.step, columns.start : columns.stop : columns.step]
         filters = emitter.constant(taps.astype(np.float32), f"{role}_weight_{first}")
         filters.whole = kernel_hwc[None]
         own_bias = bias_o if index == 0 else np.zeros_like(bias_o)
         bias = emitter.constant(own_bias.astype(np.float32), f"{role}_bias_{first}")
         band = ConvSettings(
-            kernel=(len(rows), kernel_width),
+            kernel=(len(rows), len(columns)),
             strides=settings.strides,
             pads=(0, 0, 0, 0),
-            dilations=(rows.step * dilation if len(rows) > 1 else dilation, settings.dilations[1]),
+            dilations=(_dilation(rows, settings.dilations[0]), _dilation(columns, settings.dilations[1])),
             group=last_channel - first_channel,
         )
         alone = activation if len(bands) == 1 else Activation.NONE
@@ -207,6 +242,20 @@ def row_bands(
             total = emitter.binary(Operator.ADD, total, part, f"{role}_sum_{first}", fused)
     assert total is not None
     return total
+
+
+def bands_of(kernel: tuple[int, int]) -> tuple[tuple[range, range], ...]:
+    """The rows and columns of the kernel that each band has, at most MOST_TAPS taps.
+
+    Where every second row of every second column fits and makes fewer bands, so it is: 9x9 in four bands of 5 or 4 rows
+    and columns instead of five of two rows. All of them see all of the padded image, so that nothing is cut out of it.
+    """
+    rows = rows_of_bands(kernel)
+    height, width = kernel
+    halves = [(range(0, length, 2), range(1, length, 2)) for length in kernel]
+    if -(-height // 2) * -(-width // 2) <= MOST_TAPS and len(rows) > 4:
+        return tuple((row, column) for row in halves[0] for column in halves[1])
+    return tuple((row, range(width)) for row in rows)
 
 
 def rows_of_bands(kernel: tuple[int, int]) -> tuple[range, ...]:

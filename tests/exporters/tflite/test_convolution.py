@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condmix.exporters.named.condconv import ConvSettings
-from condmix.exporters.tflite.convolution import MOST_TAPS, out_size, padded, rows_of_bands, same_pads
+from condmix.exporters.tflite.convolution import MOST_TAPS, bands_of, out_size, padded, rows_of_bands, same_pads
 from condmix.exporters.tflite.emitter import Emitter
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Padding, TensorType
@@ -60,7 +60,7 @@ def test_any_depthwise_convolution_of_many_taps(case: ConvCase, seed: int, relu:
     content = checked(case, seed % 2**31, relu=relu)
     if height * width > MOST_TAPS and case.settings.strides[0] == case.settings.strides[1]:
         # A band whose taps only ever see padding is left out.
-        bands = -(-height // (MOST_TAPS // width))
+        bands = len(bands_of((height, width)))
         assert 1 <= counted(content)["DEPTHWISE_CONV_2D"] <= bands
         if not any(case.settings.pads):
             assert counted(content)["DEPTHWISE_CONV_2D"] == bands
@@ -85,7 +85,11 @@ def depthwise(
     [
         (depthwise((5, 5)), 1),
         (depthwise((7, 7)), 3),
-        (depthwise((9, 9)), 5),
+        (depthwise((9, 9)), 4),
+        (depthwise((9, 9), strides=(2, 2), pads=(3, 3, 4, 4)), 4),
+        (depthwise((9, 9), dilations=(1, 2), pads=(4, 8, 4, 8)), 4),
+        (depthwise((10, 9), pads=(0, 0, 0, 0)), 4),
+        (depthwise((9, 8), pads=(4, 4, 4, 3)), 3),
         (depthwise((11, 11)), 6),
         (depthwise((5, 7)), 2),
         (depthwise((7, 5)), 2),
@@ -112,14 +116,22 @@ def test_large_depthwise_kernels_are_sums_of_row_bands(case: ConvCase, bands: in
                 options_of(content, "DEPTHWISE_CONV_2D", index).padding == Padding.VALID  # type: ignore[attr-defined]
                 for index in range(bands)
             )
-            assert -(-height // bands) * width <= MOST_TAPS
+            assert -(-height * width // bands) <= MOST_TAPS
 
 
 @given(kernel=st.tuples(st.integers(1, 30), st.integers(1, 25)))
-def test_bands_have_every_row_once_and_few_taps(kernel: tuple[int, int]) -> None:
-    bands = rows_of_bands(kernel)
-    assert sorted(row for rows in bands for row in rows) == list(range(kernel[0]))
-    assert all(len(rows) * kernel[1] <= MOST_TAPS for rows in bands)
+def test_bands_have_every_tap_once_and_few_of_them(kernel: tuple[int, int]) -> None:
+    bands = bands_of(kernel)
+    every = [(row, column) for rows, columns in bands for row in rows for column in columns]
+    assert sorted(every) == [(row, column) for row in range(kernel[0]) for column in range(kernel[1])]
+    assert all(len(rows) * len(columns) <= MOST_TAPS for rows, columns in bands)
+    assert len(bands) <= len(rows_of_bands(kernel))
+
+
+def test_every_second_row_of_every_second_column_where_that_makes_fewer_bands() -> None:
+    even, odd = range(0, 9, 2), range(1, 9, 2)
+    assert bands_of((9, 9)) == ((even, even), (even, odd), (odd, even), (odd, odd))
+    assert [len(bands_of((size, size))) for size in (5, 7, 8, 10, 11)] == [1, 3, 3, 4, 6]
 
 
 def test_rows_and_their_mirror_images_see_the_whole_image() -> None:
