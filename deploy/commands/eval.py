@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from condmix.deploy.commands.eval_detectors import evaluate_detectors
+from condmix.deploy.detect.location import is_detection_set
 from condmix.deploy.evaluate.scheduler import LOCAL, Scheduler, SchedulerText
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained, failure_json
@@ -32,6 +34,7 @@ DEFAULT_SHARD_IMAGES = 64
     short_help="Tell what files answer on a large labelled set.",
     epilog=exit_code_epilog(
         "condmix eval model.onnx model_int8.onnx model_int8.tflite --labelled validation/ -o evaluation",
+        "condmix eval detector.pt detector.onnx detector_int8.tflite --labelled shapes/ -o evaluation",
         "condmix eval model.condmix.zip --against stock.onnx --labelled digits.npz -o evaluation",
         "condmix eval model.onnx model_int8.onnx --labelled validation/ --top 1,5 --workers 8 -o evaluation --resume",
         "condmix eval model.onnx model_int8.onnx --labelled validation/ --scheduler tcp://10.0.0.1:8786 -o evaluation",
@@ -43,7 +46,7 @@ DEFAULT_SHARD_IMAGES = 64
     metavar="FOLDER|FILE.npz",
     required=True,
     type=_PATH,
-    help="One folder of pictures a class, or `images` with `labels`.",
+    help="One folder of pictures a class, `images` with `labels`, or of detectors annotations.json beside images/.",
 )
 @click.option("--against", metavar="FILE", type=_PATH, help="What all are compared with; the first FILE if left out.")
 @click.option("--top", type=NumberList(), help="Of how many answers one must be right; 1,5 if left out.")
@@ -101,10 +104,17 @@ def evaluate(
 ) -> ExitCode:
     """Run every FILE, .onnx or .tflite of anybody or a bundle, on all labelled images, and count what it answers.
 
+    A folder with annotations.json (COCO) and images/ is for detectors: mean average precision, and whose boxes match; a
+    FILE may then be a checkpoint, which PyTorch runs.
+
     The first FILE is the one that others are compared with, image by image. Shards are measured in parallel; the result
     is the same, to the last bit, as that of --scheduler serial. Interrupted, the same command goes on with --resume.
     """
     del verbose  # read by the boundary
+    if is_detection_set(labelled):
+        return evaluate_detectors(
+            files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
+        )
     with stage_progress(quiet=quiet) as report_progress:
         report_progress("look into the files")
         from condmix.deploy.evaluate.flow import EvalRequest, Evaluation, make_plan
@@ -140,6 +150,12 @@ def evaluate(
         click.echo(f"condmix: scores are not finite: {', '.join(report.nonfinite_files)}", err=True)
         return ExitCode.PARITY
     return ExitCode.OK
+
+
+def _typed() -> frozenset[str]:
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    return frozenset(name for name in context.params if context.get_parameter_source(name) is not default)
 
 
 def _interrupted(request: EvalRequest, progress: Progress, *, as_json: bool) -> ExitCode:

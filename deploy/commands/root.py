@@ -10,6 +10,8 @@ from condmix.deploy.commands.audit import audit
 from condmix.deploy.commands.bench import bench
 from condmix.deploy.commands.bundle import bundle
 from condmix.deploy.commands.compare import compare
+from condmix.deploy.commands.detect import detect
+from condmix.deploy.commands.detection_set import detection_set
 from condmix.deploy.commands.diff import diff
 from condmix.deploy.commands.doctor import doctor
 from condmix.deploy.commands.eval import evaluate
@@ -58,5 +60,22 @@ def condmix() -> None:
     """Trained CondConv and MixNet networks from PyTorch to verified ONNX and TFLite files."""
 
 
-for _command in (audit, bench, bundle, compare, diff, doctor, evaluate, export, inspect, report, train, verify, zoo):
+_COMMANDS = (
+    audit,
+    bench,
+    bundle,
+    compare,
+    detect,
+    detection_set,
+    diff,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    report,
+    train,
+    verify,
+    zoo,
+)
+for _command in _COMMANDS:
     condmix.add_command(_command)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from condmix.deploy.detect.location import ANNOTATIONS, IMAGES
 from condmix.deploy.errors import ImagesError, OutputError, UnreadableFileError
 from condmix.deploy.network_input import NetworkInput
 from condmix.deploy.picture_files import read_picture
@@ -20,7 +21,6 @@ from condmix.runtime.detection.average_precision import Truth
 if TYPE_CHECKING:
     from condmix.models.detection_data import DetectionPictures
 
-ANNOTATIONS, IMAGES = "annotations.json", "images"
 PURPOSE = "detection"
 _LARGEST = 1 << 28
 _SHOWN = 10
@@ -55,11 +55,6 @@ class DetectionSet:
         if problems:
             raise ImagesError(self.folder, _some(problems), purpose=PURPOSE)
         return np.stack(rows)
-
-
-def is_detection_set(path: Path | str) -> bool:
-    """Whether the folder holds annotations."""
-    return (Path(path) / ANNOTATIONS).is_file()
 
 
 def read_detection_set(folder: Path | str, class_names: Sequence[str] | None) -> DetectionSet:

@@ -70,38 +70,43 @@ def check_detection_flags(
         raise PlanError(summary, problems)
 
 
-_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any function
-    click.option(
-        "--detections",
-        type=NearestChoice(DETECTIONS),
-        help="Of a detector: its raw heads, decoded boxes, or non-maximum suppression as well (ONNX); raw if left out.",
-    ),
+_SUPPRESSION_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any function
     click.option(
         "--score-threshold",
         type=click.FloatRange(0, 1, max_open=True),
         default=_DEFAULT.score_threshold,
         show_default=True,
-        help="Scores that count are above it; of --detections nms, as the next two.",
+        help="Only boxes with a score above it count.",
     ),
     click.option(
         "--iou-threshold",
         type=click.FloatRange(0, 1),
         default=_DEFAULT.iou_threshold,
         show_default=True,
-        help="Of two boxes that overlap by more, one goes.",
+        help="Of two boxes of a class that overlap by more, the better one stays.",
     ),
     click.option(
         "--max-detections",
         type=click.IntRange(min=1),
         default=_DEFAULT.max_detections,
         show_default=True,
-        help="That a picture keeps.",
+        help="Boxes that a picture keeps at most.",
     ),
 )
 
 
-def detection_options(command: Command) -> Command:
-    """Adds the flags about detectors."""
-    for option in reversed(_OPTIONS):
+def suppression_options(command: Command) -> Command:
+    """Adds the numbers of non-maximum suppression."""
+    for option in reversed(_SUPPRESSION_OPTIONS):
         command = option(command)
     return command
+
+
+def detection_options(command: Command) -> Command:
+    """Adds the flags about what of a detector a file holds."""
+    kind = click.option(
+        "--detections",
+        type=NearestChoice(DETECTIONS),
+        help="Of a detector: its raw heads, decoded boxes, or non-maximum suppression as well (ONNX); raw if left out.",
+    )
+    return kind(suppression_options(command))

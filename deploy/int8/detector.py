@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from condmix.deploy.detect.detection_set import is_detection_set, read_detection_set
+from condmix.deploy.detect.detection_set import read_detection_set
 from condmix.deploy.detect.flags import NMS, DetectionFlags
 from condmix.deploy.detect.judge import DetectionJudge
+from condmix.deploy.detect.location import is_detection_set
 from condmix.deploy.detect.reading import OutputReader
 from condmix.deploy.detect.tail import FLOAT_MODULES
 from condmix.deploy.errors import ImagesError

@@ -18,6 +18,16 @@ STATIC_TWINS = {
 }
 
 
+DETECTORS = {
+    "ssd_condconv_mobilenet_v1": (300, 80),
+    "ssdlite_mixconv_mobilenet_v1": (320, 80),
+    "ssdlite_mixconv_mobilenet_v2": (320, 80),
+    "ssd_condconv_shapes": (96, 5),
+    "ssdlite_mixconv_shapes": (96, 5),
+}
+"""Side of the input and classes."""
+
+
 def test_the_list_is_complete_and_names_are_unique() -> None:
     names = [entry.name for entry in ENTRIES]
     assert len(set(names)) == len(names)
@@ -37,19 +47,24 @@ def test_the_list_is_complete_and_names_are_unique() -> None:
         "mixnet_xl",
         "condconv_digits",
         "mixnet_digits",
+        *DETECTORS,
     }
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_names_say_the_kind_of_kernels(entry: ArchitectureEntry) -> None:
     assert isinstance(entry.settings, KernelSettings)
-    prefix = entry.name.split("_")[0]
+    prefix = entry.name.split("_")[1 if entry.name in DETECTORS else 0]
     kinds = {"condconv": "condconv", "mixconv": "mixconv", "mixnet": "mixconv"}
     assert entry.settings.kernels == ("static" if entry.name in STATIC_TWINS else kinds[prefix])
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_inputs_and_classes_are_imagenets_or_the_digits(entry: ArchitectureEntry) -> None:
+def test_inputs_and_classes_are_imagenets_cocos_or_the_demonstrations(entry: ArchitectureEntry) -> None:
+    if entry.name in DETECTORS:
+        assert (entry.input_size[1], entry.num_classes) == DETECTORS[entry.name]
+        assert entry.input_size == (3, entry.input_size[1], entry.input_size[1])
+        return
     digits = entry.family == "demonstration"
     assert entry.input_size == ((1, 32, 32) if digits else (3, 224, 224))
     assert entry.num_classes == (10 if digits else 1000)

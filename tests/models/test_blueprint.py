@@ -7,7 +7,7 @@ from torch import Tensor
 from condmix.models import blueprint
 from condmix.models.errors import SettingsError, UnknownArchitectureError
 from condmix.models.preprocessing import Preprocessing
-from tests.models.zoo_names import ONE_OF_EACH_FAMILY, quick_for
+from tests.models.zoo_names import DETECTORS, ONE_OF_EACH_FAMILY, quick_for
 
 
 def shapes(drawn: blueprint.Blueprint) -> dict[str, Tensor]:
@@ -21,9 +21,17 @@ def test_every_network_of_the_zoo_has_a_blueprint_that_runs(name):
     assert (drawn.architecture, drawn.settings) == (name, {})
     with torch.device("meta"):
         network = drawn.build().eval()
-        assert network(torch.zeros(1, *drawn.input_size)).shape == (1, drawn.num_classes)
+        result = network(torch.zeros(1, *drawn.input_size))
+        scores = result["scores"][:, 0] if name in DETECTORS else result
+        assert scores.shape == (1, drawn.num_classes)
     assert len(drawn.preprocessing.mean) == drawn.input_size[0]
     assert drawn.notes[0].startswith("the file does not say its preprocessing: assumed mean ")
+
+
+def test_a_detector_sees_whole_pictures():
+    preprocessing = blueprint.draw("ssd_condconv_mobilenet_v1").preprocessing
+    assert (preprocessing.crop_mode, preprocessing.crop_fraction) == ("squash", 1.0)
+    assert blueprint.draw("mobilenet_v1").preprocessing.crop_mode == "center"
 
 
 def test_settings_change_the_sizes():

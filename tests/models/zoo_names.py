@@ -20,7 +20,11 @@ ONE_OF_EACH_FAMILY = (
     "mixnet_s",
     "condconv_digits",
     "mixnet_digits",
+    "ssd_condconv_shapes",
+    "ssdlite_mixconv_mobilenet_v2",
 )
+DETECTORS = tuple(name for name in zoo.names() if name.startswith("ssd"))
+CLASSIFIERS = tuple(name for name in zoo.names() if name not in DETECTORS)
 
 
 def quick_for(quick: Iterable[str], names: Iterable[str] | None = None) -> list[object]:

@@ -1,0 +1,70 @@
+"""condmix eval, of detectors: mean average precision and matched boxes of files on a set with boxes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from condmix.deploy.errors import OutputError, PlanError
+from condmix.deploy.exit_codes import ExitCode
+from condmix.deploy.json_text import to_json
+from condmix.deploy.terminal import console, stage_progress
+
+NOT_OF_DETECTORS = ("top", "batch", "shard_size", "scheduler", "workers", "state", "resume")
+JSON_FILE, PAGE = "evaluation.json", "evaluation.md"
+
+
+def evaluate_detectors(
+    files: tuple[Path, ...],
+    folder: Path,
+    against: Path | None,
+    output: Path,
+    typed: Collection[str],
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> ExitCode:
+    """The report lies in `output` and is told. Raises PlanError, and what the evaluation raises."""
+    idle = [f"--{name.replace('_', '-')}" for name in NOT_OF_DETECTORS if name in typed]
+    if idle:
+        summary = "these flags are not about detectors:"
+        raise PlanError(summary, [f"{flag}: leave it out, {folder} holds boxes" for flag in idle])
+    from condmix.deploy.atomic import require_room
+
+    targets = (output / JSON_FILE, output / PAGE)
+    _make_folder(output)
+    require_room(targets, overwrite=overwrite)
+    with stage_progress(quiet=quiet) as report_progress:
+        report_progress("start")
+        from condmix.deploy.atomic import pending_files
+        from condmix.deploy.detect.evaluation import COLUMNS
+        from condmix.deploy.detect.evaluation import evaluate_detectors as evaluate
+
+        paths = files if against is None else (against, *(path for path in files if path != against))
+        report = evaluate(paths, folder, report_progress)
+        contents = (to_json(report.to_dict()), report.to_markdown())
+        with pending_files(overwrite=overwrite) as pending:
+            for path, content in zip(targets, contents, strict=True):
+                pending.write(path, content.encode())
+            pending.commit()
+    if as_json:
+        click.echo(to_json(report.to_dict()), nl=False)
+        return ExitCode.OK
+    from condmix.deploy.tables import plain_table
+
+    console(sys.stdout).print(plain_table(COLUMNS, report.rows(), right=COLUMNS[2:]))
+    for sentence in report.sentences():
+        click.echo(sentence)
+    click.echo(f"report: {targets[1]}")
+    return ExitCode.OK
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(output, error) from error
