@@ -15,7 +15,7 @@ import onnx_ir as ir
 from condmix.exporters.build import Prepared
 from condmix.exporters.errors import CalibrationError
 from condmix.exporters.finish import finish
-from condmix.exporters.graph.facts import attribute_int, is_op, module_path
+from condmix.exporters.graph.facts import attribute_int, constant, is_op, module_path
 from condmix.exporters.named.condconv import is_condconv
 from condmix.exporters.named.mixconv import is_mixconv
 from condmix.exporters.quantize.bounds import FREE, Bound, bounds
@@ -187,10 +187,20 @@ def layer_input_names(graph: ir.Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value.name or "" for value in read if value is not None and not value.is_initializer()))
 
 
+def _masks(node: ir.Node) -> bool:
+    """Whether minus infinity is written on purpose: in front of a softmax, for what is not to be chosen."""
+    stored = [constant(value) for value in node.inputs[1:3]] if is_op(node, "Where") else []
+    lowest = any(array is not None and array.size == 1 and float(array.reshape(())) == -np.inf for array in stored)
+    readers = [use.node for use in node.outputs[0].uses()]
+    return lowest and bool(readers) and all(is_op(reader, "Softmax") for reader in readers)
+
+
 def _require_sound(graph: ir.Graph, histograms: Mapping[str, Histogram], image_count: int) -> None:
     """Every value is finite on every image. Raises CalibrationError for the first, in order of computation."""
     sources = [(value.name or "", "the image itself") for value in graph.inputs]
     for node in graph:
+        if _masks(node):
+            continue
         place = f"module '{module_path(node)}'" if module_path(node) else "the network's own forward"
         sources.extend((output.name or "", f"{place} ({node.op_type})") for output in node.outputs)
     for name, place in sources:

@@ -13,6 +13,7 @@ from condmix.exporters.graph.facts import attribute_int, constant, is_op, module
 from condmix.exporters.named.condconv import is_condconv, read_condconv
 from condmix.exporters.named.mixconv import is_mixconv, read_mixconv
 from condmix.exporters.tflite.arithmetic import is_relu6
+from condmix.exporters.tflite.choosing import CHOICES
 from condmix.exporters.tflite.condconv import condconv
 from condmix.exporters.tflite.emitter import Emitter, nhwc, to_nhwc
 from condmix.exporters.tflite.expansions import Expanded, find_expanded, write_expanded
@@ -28,7 +29,7 @@ from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, 
 METADATA_NAME = "condmix"
 """Of the metadata entry that holds what ONNX files of ours carry as metadata_props, as JSON."""
 
-LOWERINGS = {**OPERATORS, **MOVEMENTS, **RESAMPLINGS}
+LOWERINGS = {**OPERATORS, **MOVEMENTS, **RESAMPLINGS, **CHOICES}
 CARRIES_ACTIVATION = ("Conv", "Add", "Sub", "Mul", "Div", "Gemm", "BatchNormalization", "AveragePool", "MaxPool")
 
 

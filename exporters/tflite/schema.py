@@ -58,6 +58,12 @@ class Operator(enum.IntEnum):
     MINIMUM = 57
     NEG = 59
     STRIDED_SLICE = 45
+    TOPK_V2 = 48
+    LESS = 58
+    GREATER = 61
+    GREATER_EQUAL = 62
+    LESS_EQUAL = 63
+    SELECT_V2 = 123
     SLICE = 65
     TRANSPOSE_CONV = 67
     EQUAL = 71
@@ -116,6 +122,12 @@ class OptionsUnion(enum.IntEnum):
     SUB = 28
     DIV = 29
     STRIDED_SLICE = 32
+    TOPK_V2 = 34
+    LESS = 41
+    GREATER = 44
+    GREATER_EQUAL = 45
+    LESS_EQUAL = 46
+    SELECT_V2 = 98
     EXP = 33
     CAST = 37
     DEQUANTIZE = 38

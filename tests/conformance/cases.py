@@ -96,12 +96,6 @@ DYNAMIC_REFUSED: Mapping[str, tuple[str, ...]] = {
 }
 """Right at batch 1 only: kernels computed per image that are no mixtures, and code that is wrong in batches itself."""
 
-TFLITE_REFUSED: Mapping[str, tuple[str, ...]] = {
-    "top_k_mask": ("blocks.0.0: TopK", "no TFLite form is known"),
-    "top_k_gather": ("blocks.0.0: TopK", "no TFLite form is known"),
-}
-"""ONNX only: operators in front of the kernel that the TFLite writer does not have."""
-
 QUICK = (
     "flat_bank",
     "classifier_bmm",
@@ -146,7 +140,6 @@ def _foreign(foreign: ForeignCase) -> ConformanceCase:
         ),
         declined=dict(foreign.refused),
         exports=exports(*MORE_EXPORTS.get(foreign.name, ()), dynamic_refused=DYNAMIC_REFUSED.get(foreign.name, ())),
-        tflite_refused=TFLITE_REFUSED.get(foreign.name, ()),
         quick=foreign.name in QUICK,
     )
 

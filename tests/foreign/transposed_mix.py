@@ -1,7 +1,7 @@
 """Transposed convolutions whose kernels are mixed for every image: a decoder that grows its map.
 
-The kernels are (in, out / groups, k, k) and the grouped trick puts the images among the input channels. One layer has an
-output padding and a bias, the other is depthwise; the activation is x * relu6(x + 3) / 6, written out.
+The kernels are (in, out / groups, k, k) and the grouped trick puts the images among the input channels. One layer has
+an output padding and a bias, the other is depthwise; the activation is x * relu6(x + 3) / 6, written out.
 """
 
 from __future__ import annotations

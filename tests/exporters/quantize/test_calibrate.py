@@ -26,6 +26,7 @@ from condmix.exporters.quantize.ranges import Range
 from condmix.exporters.quantize.select import METHODS
 from condmix.exporters.verify.tapping import recorded
 from tests.exporters.networks import INPUT_SIZE, BothConstructs
+from tests.exporters.sketch import Sketch
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,18 @@ def test_images_that_do_not_fit_are_refused(prepared: Prepared, given: list[np.n
 def test_an_unknown_method_is_refused_before_anything_runs(prepared: Prepared) -> None:
     with pytest.raises(CalibrationError, match="the method is 'median': expected one of minmax"):
         calibrate(prepared, (pytest.fail("an image was asked for") for _ in range(1)), method="median")
+
+
+@pytest.mark.parametrize(("lowest", "behind", "sound"), [(-np.inf, "Softmax", True), (-np.inf, "Exp", False)])
+def test_minus_infinity_in_front_of_a_softmax_is_meant(lowest: float, behind: str, sound: bool) -> None:
+    sketch = Sketch()
+    sketch.input("x", (1, 4))
+    sketch.node("Less", ["x", sketch.constant("limit", 0.1)], "hidden")
+    sketch.node("Where", ["hidden", sketch.constant("lowest", float(lowest)), "x"], "kept", module="choice")
+    sketch.node(behind, ["kept"], "y", module="choice")
+    given = [np.asarray([0.5, -1.0, 2.0, 0.0], dtype=np.float32)]
+    if sound:
+        assert calibrate(sketch.model("y"), given).values["kept"].high == pytest.approx(2.0, rel=0.1)
+        return
+    with pytest.raises(CalibrationError, match=r"first in module 'choice' \(Where\), value 'kept'"):
+        calibrate(sketch.model("y"), given)

@@ -31,7 +31,7 @@ def test_a_rule_holds_no_state(rule: Rule) -> None:
 
 def test_the_order() -> None:
     names = [rule.name for rule in DEFAULT_RULES]
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 13
     assert names[: len(TIDY_RULES)] == [rule.name for rule in TIDY_RULES]
     # A norm behind a Concat is cut up only when no MixConv took it as a whole, and its parts then fold.
     folding = [name for name in names if name.startswith("fold_batchnorm")]
