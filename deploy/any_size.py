@@ -17,8 +17,7 @@ from condmix.exporters.captured import Captured
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.sizes.build import free_size, twin_options
 from condmix.exporters.sizes.choice import FreeSize, Sides, choose_sizes, shown
-
-METADATA_KEY = "dynamic_size"
+from condmix.runtime.image_size import METADATA_KEY
 
 
 def choose_for(source: Source) -> FreeSize:

@@ -27,6 +27,7 @@ from condmix.runtime.errors import (
     describe_place,
     one_line,
 )
+from condmix.runtime.image_size import with_usual_size
 from condmix.runtime.machine_file import require_this_machine
 from condmix.runtime.signature import Signature, Tensor, TensorSpec
 
@@ -68,11 +69,18 @@ class _EngineValue(Protocol):
     shape: list[int | str | None]
 
 
+class _EngineFacts(Protocol):
+    """The part of onnxruntime.ModelMetadata that is read here."""
+
+    custom_metadata_map: dict[str, str]
+
+
 class _EngineSession(Protocol):
     """The part of onnxruntime.InferenceSession that is used here."""
 
     def get_inputs(self) -> list[_EngineValue]: ...
     def get_outputs(self) -> list[_EngineValue]: ...
+    def get_modelmeta(self) -> _EngineFacts: ...
     def run(self, output_names: list[str], input_feed: dict[str, Tensor]) -> list[Tensor]: ...
     def end_profiling(self) -> str: ...
 
@@ -238,7 +246,11 @@ def _read_signature(session: _EngineSession, place: str) -> Signature:
         reason = f"no numpy array holds these values: {', '.join(strange)}"
         raise ModelUnreadableError(place, reason, "Export the model with plain tensor inputs and outputs.")
     try:
-        return Signature(inputs=tuple(map(_read_spec, inputs)), outputs=tuple(map(_read_spec, outputs)))
+        metadata = session.get_modelmeta().custom_metadata_map
+        return Signature(
+            inputs=tuple(with_usual_size(_read_spec(value), metadata) for value in inputs),
+            outputs=tuple(map(_read_spec, outputs)),
+        )
     except InvalidSettingError as error:
         raise ModelUnreadableError(place, one_line(error), "Export the model again.") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -31,12 +31,15 @@ class TensorSpec:
     shape: a whole number is a fixed axis; a string is a free axis, and the same string means the same length.
     dtype: the canonical numpy name, as in `numpy.dtype(...).name`.
     layout: one capital letter an axis (`NCHW`, `NC`), or None where the file does not say.
+    usual: what the file says its free axes are when nobody asks for others; None where it says nothing. No part of the
+    record.
     """
 
     name: str
     shape: tuple[int | str, ...]
     dtype: str
     layout: str | None = None
+    usual: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         problems = [] if self.name else ["name is empty"]

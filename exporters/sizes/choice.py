@@ -63,7 +63,7 @@ def choose_sizes(base: Sides, runs: Callable[[Sides], str | None]) -> FreeSize:
         captured = captured_sides(base, step)
         wrong = next(((sides, text) for sides in captured[1:] if (text := runs(sides)) is not None), None)
         if wrong is None:
-            tried = {sides: runs(sides) for sides in held_out_sides(base, step)}
+            tried = {sides: runs(sides) for sides in held_out_sides(base, step) if sides not in captured}
             return FreeSize(
                 step=step,
                 captured=captured,
@@ -87,15 +87,15 @@ def no_tflite() -> NotExportableError:
 def captured_sides(base: Sides, step: int) -> tuple[Sides, ...]:
     """Three sizes, the given one first. On each axis one length has the other parity at every stride of two.
 
-    Heights and widths differ by more than a stride, so that they are told apart deep in a network.
+    Heights and widths differ by more than a stride, so that they are told apart deep in a network. Where it can be,
+    they leave all rests at a stride of three.
     """
     height, width = base
     span = max(STRIDE // step, 1)
-    return (
-        base,
-        (height + step * _other_parities(height, step, span), width + step * max(67 // step, 3)),
-        (height + step * max(37 // step, 2), width + step * (_other_parities(width, step, span) + span)),
-    )
+    heights = (height + step * _other_parities(height, step, span), height + step * max(37 // step, 2))
+    widths = (width + step * (_other_parities(width, step, span) + span), width + step * max(67 // step, 3))
+    taller, wider = _thirds(height, heights, step), _thirds(width, widths, step)
+    return base, (heights[0], wider), (taller, widths[0])
 
 
 def held_out_sides(base: Sides, step: int) -> tuple[Sides, ...]:
@@ -114,6 +114,13 @@ def held_out_sides(base: Sides, step: int) -> tuple[Sides, ...]:
 def shown(sides: Sides) -> str:
     """As it is typed."""
     return f"{sides[0]}x{sides[1]}"
+
+
+def _thirds(length: int, others: tuple[int, int], step: int) -> int:
+    """The second of the others, a little longer where all three would leave the same rest at a stride of three."""
+    first, second = others
+    candidates = (second, second + step, second + 2 * step)
+    return next((one for one in candidates if len({side % 3 for side in (length, first, one)}) == 3), second)
 
 
 def _other_parities(length: int, step: int, span: int) -> int:

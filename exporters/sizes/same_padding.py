@@ -56,6 +56,10 @@ def find_rule(
     """
     if len(set(pads)) == 1:
         return SameRule(extent=1, stride=1, more=pads[0])
+    if extent is None:
+        filled = (SameRule(extent=multiple, stride=multiple, at_end=True) for multiple in MULTIPLES)
+        if (found := next((fitted for rule in filled if (fitted := _fitted(rule, lengths, pads))), None)) is not None:
+            return found
     strides = (stride,) if stride is not None else range(2, LARGEST_STRIDE + 1)
     extents = (extent,) if extent is not None else range(1, LARGEST_EXTENT + 1)
     for one_stride in strides:
@@ -64,8 +68,7 @@ def find_rule(
                 rule = _fitted(SameRule(extent=one_extent, stride=one_stride, lower=lower), lengths, pads)
                 if rule is not None:
                     return rule
-    filled = (SameRule(extent=multiple, stride=multiple, at_end=True) for multiple in MULTIPLES)
-    return next((fitted for rule in filled if (fitted := _fitted(rule, lengths, pads)) is not None), None)
+    return None
 
 
 def _fitted(rule: SameRule, lengths: Sequence[int], pads: Sequence[tuple[int, int]]) -> SameRule | None:

@@ -189,8 +189,12 @@ def _pad_of_nothing(graph: ir.Graph, value: ir.Value, template: ir.Value) -> ir.
         if given is None or array is None:
             inputs.append(None)
             continue
-        own = builder.constant(array if index > 1 else np.zeros_like(array), "pad")
-        own.name = f"{stem}/{index}"
+        own = ir.Value(
+            name=f"{stem}/{index}",
+            shape=ir.Shape(array.shape),
+            type=given.type,
+            const_value=ir.tensor(array if index > 1 else np.zeros_like(array)),
+        )
         graph.register_initializer(own)
         inputs.append(own)
     result = builder.one("Pad", inputs, _shape(value), data_type=value.dtype or ir.DataType.FLOAT)

@@ -39,7 +39,9 @@ def example_inputs(signature: Signature, shapes: Mapping[str, tuple[int, ...]], 
 
 
 def _stated(spec: TensorSpec) -> tuple[int | str, ...]:
-    """The shape in the file, a free first axis taken as a batch of one."""
+    """The shape in the file, a free first axis taken as a batch of one, others as long as the file was made for."""
+    if spec.usual is not None:
+        return spec.usual
     return tuple(1 if axis == 0 and isinstance(length, str) else length for axis, length in enumerate(spec.shape))
 
 

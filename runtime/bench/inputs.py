@@ -101,7 +101,7 @@ def random_feeds(
     for spec in signature.inputs:
         size = _rows(spec, batch, asked.get(spec.name, ())[:1], problems)
         if spec.name not in asked and spec.shape and isinstance(spec.shape[0], str):
-            lengths = (size, *spec.shape[1:])
+            lengths = (size, *(spec.usual or spec.shape)[1:])
             if all(isinstance(length, int) for length in lengths):
                 asked[spec.name] = tuple(int(length) for length in lengths)
     if problems:

@@ -127,3 +127,8 @@ class Anchored(nn.Module):
         rows = torch.arange(y.shape[2], dtype=x.dtype)[:, None] + 0.5
         columns = torch.arange(y.shape[3], dtype=x.dtype)[None] + 0.5
         return y + torch.stack([rows.expand(y.shape[2:]), columns.expand(y.shape[2:])])
+
+
+def segmenter() -> nn.Module:
+    """For --factory."""
+    return Segmenter()
