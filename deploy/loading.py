@@ -56,7 +56,12 @@ class Loading:
 
     def refuse_weights_flags(self, what: str) -> None:
         """Nothing happens unless something was said about a network that `what` says itself. Raises PlanError."""
-        given = (("--arch", self.architecture), ("--factory", self.factory), ("--set", self.settings or None))
+        given = (
+            ("--arch", self.architecture),
+            ("--factory", self.factory),
+            ("--set", self.settings or None),
+            ("--extra-input", self.more_inputs or None),
+        )
         problems = [
             f"{flag} is about weights files, {what} says itself what it computes: leave it out"
             for flag, value in given

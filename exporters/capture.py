@@ -58,7 +58,11 @@ def capture(
     if program is None:
         message = "torch.onnx.export returned no program: expected an ONNXProgram; is torch at least 2.9?"
         raise CaptureError(message)
-    model = program.model
+    return captured_from(program.model, names)
+
+
+def captured_from(model: ir.Model, names: Sequence[str | None]) -> Captured:
+    """The same of a graph that torch's exporter has just made. names: of its outputs, where the code has any."""
     _name_outputs(model.graph, names)
     paths = {output.name: _module_path(node) for node in model.graph for output in node.outputs}
     taps = _taps(model.graph)

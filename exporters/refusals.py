@@ -55,6 +55,7 @@ PROGRAMS: tuple[Reason, ...] = (
     _reason("PROGRAM_PICKLE", "", "a .pt2 that calls torch.os.system", "torch's operators only, or `--allow-pickle`"),
     _reason("PROGRAM_TRAINING", "", "BatchNorm in training", "`network.eval()` before exporting"),
     _reason("PROGRAM_INPUT_SIZE", "", "TorchScript, which does not say its size", "give `--input-size CxHxW`"),
+    _reason("PROGRAM_INPUTS", "", "an image and a vector at batch 4", "export at batch 1, or with an open batch"),
     _reason("PROGRAM_CONVERSION", "", "an operator that ONNX does not have", "change it, or give the weights"),
 )
 """Of a given .pt2 or TorchScript file: exit code 3. What it becomes is an ONNX file, whose reasons hold as well."""

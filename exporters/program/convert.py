@@ -16,6 +16,7 @@ from condmix.exporters.errors import ProgramInputError
 from condmix.exporters.program.exported import ProgramModule, without_noise
 from condmix.exporters.program.refused import first_line, refused
 from condmix.exporters.program.scripted import ScriptedModule
+from condmix.exporters.structure import located_tensors, names_of
 
 SCRIPT_OPSET = 17
 """The newest that torch's older exporter writes in full."""
@@ -25,13 +26,17 @@ Size = tuple[int | None, int, int]
 
 def convert_exported(path: Path, program: ExportedProgram, module: ProgramModule, size: Size | None) -> onnx.ModelProto:
     """The program as ONNX: at its own batch, or at one image where its sizes are open. Raises ProgramInputError."""
-    shapes = _input_shapes(program)
+    return _named(to_onnx(path, program, module, size).model_proto)
+
+
+def to_onnx(path: Path, program: ExportedProgram, module: ProgramModule, size: Size | None) -> torch.onnx.ONNXProgram:
+    """The same as torch's exporter returns it."""
+    shapes = input_shapes(program)
     try:
         with without_noise(), torch.no_grad():
             if any(not isinstance(length, int) for shape in shapes for length in shape):
                 examples = tuple(torch.zeros(_at_one_image(str(path), shape, size)) for shape in shapes)
                 program = torch.export.export(module.graph, examples)
-            count = len(program.graph_signature.user_outputs)
             converted = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -39,14 +44,14 @@ def convert_exported(path: Path, program: ExportedProgram, module: ProgramModule
                 opset_version=CAPTURE_OPSET,
                 optimize=True,
                 input_names=["input"] if len(shapes) == 1 else None,
-                output_names=_output_names(count),
+                output_names=_own_names(program, module) or _output_names(len(program.graph_signature.user_outputs)),
             )
     except ProgramInputError:
         raise
     except Exception as error:
         raise _not_converted(path, error) from error
     assert converted is not None
-    return _named(converted.model_proto)
+    return converted
 
 
 def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> onnx.ModelProto:
@@ -96,7 +101,7 @@ def _working(place: str, module: nn.Module, size: tuple[int, int, int]) -> tuple
     raise refused(place, "PROGRAM_INPUT_SIZE", text)
 
 
-def _input_shapes(program: ExportedProgram) -> list[tuple[object, ...]]:
+def input_shapes(program: ExportedProgram) -> list[tuple[object, ...]]:
     names = set(program.graph_signature.user_inputs)
     nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     return [tuple(node.meta["val"].shape) for node in nodes]
@@ -112,6 +117,14 @@ def _at_one_image(place: str, shape: tuple[object, ...], size: Size | None) -> t
         text = "it leaves channels, height or width open: give --input-size CxHxW"
         raise refused(place, "PROGRAM_INPUT_SIZE", text)
     return tuple(1 if length is None else length for length in known)
+
+
+def _own_names(program: ExportedProgram, module: ProgramModule) -> list[str]:
+    """The keys and fields under which the program returns its results; none unless all of them have one."""
+    shapes = [[length for length in shape if isinstance(length, int)] for shape in input_shapes(program)]
+    example = tuple(torch.zeros(shape) for shape in shapes)
+    names = names_of([path for path, _ in located_tensors(module(*example))])
+    return [name for name in names if name is not None] if all(names) else []
 
 
 def _output_names(count: int) -> list[str]:

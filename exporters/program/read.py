@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
-from condmix.exporters.captured import Captured
 from condmix.exporters.onnx_input.file import OnnxFile
 from condmix.exporters.onnx_input.read import read_content
 from condmix.exporters.program.convert import Size, convert_exported, convert_scripted
 from condmix.exporters.program.exported import ProgramModule, load_exported
 from condmix.exporters.program.oracle import ProgramOracle
 from condmix.exporters.program.scripted import load_scripted
+from condmix.exporters.program.several import ProgramSource, read_several, takes_several
 from condmix.models.file_kind import FileKind
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProgramSource:
-    """A network that came as a program."""
-
-    captured: Captured
-    oracle: ProgramOracle
-    input_size: tuple[int, int, int]
-    sha256: str
-    notes: tuple[str, ...]
 
 
 def read_program(
@@ -44,6 +32,8 @@ def read_program(
         exported = load_exported(path, allow_pickle=allow_pickle)
         program = ProgramModule(exported)
         report_progress("convert")
+        if takes_several(exported):
+            return read_several(path, exported, program)
         proto = convert_exported(path, exported, program, size)
     else:
         program = load_scripted(path, allow_pickle=allow_pickle)
