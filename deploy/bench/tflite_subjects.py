@@ -56,7 +56,7 @@ FLOAT16 = TfliteOptions(precision="float16")
 SUBJECTS = (
     TfliteSubject(
         network="mixnet_s",
-        forms={"condmix": TfliteForm(time_goal=0.60), "condmix, float16": TfliteForm(options=FLOAT16)},
+        forms={"condmix": TfliteForm(time_goal=0.52), "condmix, float16": TfliteForm(options=FLOAT16)},
         twin=None,
         int8=TfliteForm(options=None, time_goal=0.30, goal_against=QUANTIZER),
     ),
@@ -65,7 +65,7 @@ SUBJECTS = (
         forms={
             "condmix": TfliteForm(time_goal=0.72),
             "condmix, float16": TfliteForm(options=FLOAT16),
-            "condmix, int8 experts": TfliteForm(options=TfliteOptions(experts="int8"), time_goal=0.66, size_goal=1 / 3),
+            "condmix, int8 experts": TfliteForm(options=TfliteOptions(experts="int8"), time_goal=0.60, size_goal=1 / 3),
         },
         twin="efficientnet_b0",
         int8=TfliteForm(options=None, time_goal=0.58, size_goal=0.28),
