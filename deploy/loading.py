@@ -50,6 +50,10 @@ class Loading:
                 )
                 if given
             ]
+        if self.any_size and self.more_inputs:
+            problems.append("--dynamic-size is about networks of images alone: leave it or --extra-input out")
+        if self.is_onnx and self.more_inputs:
+            problems.append("--extra-input is about weights files, an .onnx file says what it takes: leave it out")
         if problems:
             summary = "these flags contradict each other:"
             raise PlanError(summary, problems)

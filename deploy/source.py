@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from condmix.deploy.detect.tail import refuse_tail, with_tail
+from condmix.deploy.errors import PlanError
 from condmix.deploy.loading import Loading, load_network
 from condmix.exporters.captured import Captured
 from condmix.exporters.graph.facts import static_shape
@@ -52,6 +53,10 @@ def open_source(loading: Loading, report_progress: Callable[[str], None]) -> Sou
 def _named(loading: Loading, source: Source) -> Source:
     """The source with the names that were asked for; the network knows what its outputs are."""
     network, captured = source.network, source.captured
+    if loading.any_size and len(captured.model.graph.inputs) > 1:
+        listed = ", ".join(f"'{value.name}'" for value in captured.model.graph.inputs)
+        summary = "--dynamic-size is about networks of images alone:"
+        raise PlanError(summary, [f"this one has the inputs {listed}: leave --dynamic-size out"])
     if network.class_names is not None:
         kinds = kinds_of(captured.model.graph, len(network.class_names))
         captured = dataclasses.replace(captured, output_kinds=kinds)

@@ -37,7 +37,7 @@ FILES: tuple[Reason, ...] = (
     _reason("ONNX_RANDOM", "", "RandomNormalLike", "export in inference mode"),
     _reason("ONNX_SPARSE", "", "sparse initializers", "export dense weights"),
     _reason("ONNX_CONTROL_FLOW", "", "a Loop over the experts", "trace the network with the loop unrolled"),
-    _reason("ONNX_INPUTS", "", "an image and a mask as inputs", "export the part that takes one batch of images"),
+    _reason("ONNX_INPUTS", "", "a second input without an axis of images", "give every input that axis first"),
     _reason("ONNX_INPUT_TYPE", "", "uint8 pixels as input", "export without the preprocessing in front"),
     _reason("ONNX_INPUT_RANK", "", "a vector as input", "networks of images are exported"),
     _reason("ONNX_INPUT_SIZE", "", "height and width left open", "give `--input-size CxHxW`"),

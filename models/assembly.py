@@ -15,6 +15,7 @@ from condmix.models.state_dict import FoundWeights, parts, without_prefixes
 from condmix.models.tensor_checks import as_float32
 
 _SHOWN = 5
+_LONGEST = 120
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,9 @@ def from_architecture(
     module = blueprint.build().float()
     needed = module.state_dict()
     tensors, prefix_notes = _best_prefix(raw, needed)
+    if blueprint.without_head:
+        tensors, head_notes = _without_head(tensors, needed)
+        prefix_notes = (*prefix_notes, *head_notes)
     sized = with_sizes_of(blueprint, needed, tensors)
     if sized is not blueprint:
         module = sized.build().float()
@@ -147,6 +151,19 @@ def _best_prefix(
                 return within, (note,)
     notes = (f"the prefix {taken_off!r} was taken off all names",) if taken_off else ()
     return best, notes
+
+
+def _without_head(
+    tensors: Mapping[str, Tensor], needed: Mapping[str, Tensor]
+) -> tuple[Mapping[str, Tensor], tuple[str, ...]]:
+    """What features need of the weights of the whole network."""
+    left = [name for name in tensors if name not in needed]
+    if not left:
+        return tensors, ()
+    owners = ", ".join(dict.fromkeys(".".join(name.split(".")[:-1]) or name for name in left))
+    shown = owners if len(owners) <= _LONGEST else f"{owners[:_LONGEST].rpartition(',')[0]}, ..."
+    note = f"{len(left)} tensors that the features do not need were left: {shown}"
+    return {name: tensor for name, tensor in tensors.items() if name in needed}, (note,)
 
 
 def _has_all(tensors: Mapping[str, Tensor], needed: Mapping[str, Tensor]) -> bool:

@@ -28,11 +28,20 @@ class Blueprint:
     preprocessing: Preprocessing
     notes: tuple[str, ...]
 
+    @property
+    def without_head(self) -> bool:
+        """Whether the network gives features: weights of the whole one hold more than it needs."""
+        return self.architecture.startswith(TIMM) and (
+            self.num_classes == 0 or bool(self.settings.get("features_only"))
+        )
+
     def build(self) -> nn.Module:
         """A network with fresh weights; torch's global generator is left as it was."""
         with torch.random.fork_rng(devices=[]):
             if self.architecture.startswith(TIMM):
-                return timm_source.build(self.architecture.removeprefix(TIMM), self.num_classes, self.input_size[0])
+                outputs = {key: self.settings[key] for key in timm_source.OUTPUT_SETTINGS if key in self.settings}
+                name = self.architecture.removeprefix(TIMM)
+                return timm_source.build(name, self.num_classes, self.input_size[0], outputs)
             return zoo.build(self.architecture, self.settings)
 
 
@@ -88,17 +97,20 @@ def with_sizes_of(blueprint: Blueprint, needed: Mapping[str, Tensor], found: Map
 def _draw_timm(architecture: str, changes: dict[str, object]) -> Blueprint:
     name = architecture.removeprefix(TIMM)
     config = timm_source.data_config(name)
-    problems = [f"unknown setting {key!r} (valid: {', '.join(_SIZES)})" for key in changes if key not in _SIZES]
+    valid = (*_SIZES, *timm_source.OUTPUT_SETTINGS)
+    problems = [f"unknown setting {key!r} (valid: {', '.join(valid)})" for key in changes if key not in valid]
     problems += [
-        f"{key} is {changes[key]!r}, expected a whole number above 0"
-        for key in _SIZES
-        if key in changes and not (type(changes[key]) is int and changes[key] > 0)  # type: ignore[operator]
+        f"{key} is {changes[key]!r}, expected a whole number{'' if least == 0 else ' above 0'}"
+        for key, least in (("num_classes", 0), ("in_channels", 1))
+        if key in changes and not (type(changes[key]) is int and changes[key] >= least)  # type: ignore[operator]
     ]
+    problems += timm_source.setting_problems(changes)
     if problems:
         place = f"settings of {architecture}"
         raise SettingsError(place, problems)
     channels, height, width = config["input_size"]
-    sizes: dict[str, int] = {"num_classes": config["num_classes"], "in_channels": channels, **changes}  # type: ignore[dict-item]
+    asked: dict[str, int] = {key: value for key in _SIZES if isinstance(value := changes.get(key), int)}
+    sizes: dict[str, int] = {"num_classes": config["num_classes"], "in_channels": channels, **asked}
     preprocessing, notes = preprocessing_of(architecture, config, sizes["in_channels"])
     return Blueprint(
         architecture=architecture,

@@ -3,19 +3,29 @@
 import difflib
 import importlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
 
-from condmix.models.errors import OptionalPackageError, UnknownArchitectureError
+from condmix.models.errors import OptionalPackageError, SettingsError, UnknownArchitectureError
 from condmix.models.torchvision_operators import make_torchvision_importable
 
+OUTPUT_SETTINGS = ("features_only", "out_indices", "global_pool")
+"""What changes the results of a timm network, beside the numbers of classes and of input channels."""
 
-def build(name: str, num_classes: int | None = None, in_channels: int | None = None) -> nn.Module:
+
+def build(
+    name: str,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    settings: Mapping[str, object] = MappingProxyType({}),
+) -> nn.Module:
     """The timm network `name` with fresh weights; nothing is downloaded.
 
     `name` may carry a tag ("mixnet_s.ft_in1k"), which chooses the preprocessing; sizes left out are the
-    name's own. Raises `UnknownArchitectureError`, and `OptionalPackageError` without timm.
+    name's own. `settings` are of `OUTPUT_SETTINGS`. Raises `UnknownArchitectureError`, `SettingsError` where timm takes
+    these settings for no such network, and `OptionalPackageError` without timm.
     """
     check(name)
     sizes: dict[str, int] = {}
@@ -23,8 +33,37 @@ def build(name: str, num_classes: int | None = None, in_channels: int | None = N
         sizes["num_classes"] = num_classes
     if in_channels is not None:
         sizes["in_chans"] = in_channels
-    network: nn.Module = _timm().create_model(name, pretrained=False, **sizes)
+    if settings.get("features_only"):
+        sizes.pop("num_classes", None)
+    try:
+        network: nn.Module = _timm().create_model(name, pretrained=False, **sizes, **settings)
+    except (AssertionError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+        if not settings and num_classes != 0:
+            raise
+        place = f"settings of timm:{name}"
+        raise SettingsError(place, [f"timm does not build it so: {error}"]) from error
     return network
+
+
+def setting_problems(settings: Mapping[str, object]) -> list[str]:
+    """Why these are no settings of what a network gives; none where they are."""
+    problems = []
+    features = settings.get("features_only", False)
+    if not isinstance(features, bool):
+        problems.append(f"features_only is {features!r}, expected true or false")
+    indices = settings.get("out_indices")
+    if indices is not None and not (
+        isinstance(indices, list | tuple) and indices and all(type(index) is int for index in indices)
+    ):
+        problems.append(f"out_indices is {indices!r}, expected a list of whole numbers such as [1,3]")
+    if indices is not None and features is not True:
+        problems.append("out_indices chooses among feature maps: set features_only=true as well")
+    pool = settings.get("global_pool")
+    if pool is not None and not isinstance(pool, str):
+        problems.append(f"global_pool is {pool!r}, expected a name such as avg, or nothing for none")
+    if pool is not None and features is True:
+        problems.append("global_pool is about networks with a head, features_only has none: leave one out")
+    return problems
 
 
 def data_config(name: str) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ def mapped(images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np
 
 
 def feeds(images: np.ndarray, names: Sequence[str], *, channels_last: bool = False) -> dict[str, np.ndarray]:
-    """What an engine is fed: arrays by its input names, those of the fields or else in order.
+    """What an engine is fed: arrays by its input names, which are in the order of the fields, the image's first.
 
     channels_last: inputs of four axes are turned to (images, height, width, channels).
     Raises InvalidSettingError where there are not as many names as inputs.
@@ -67,10 +67,9 @@ def feeds(images: np.ndarray, names: Sequence[str], *, channels_last: bool = Fal
         raise InvalidSettingError([found], record="inputs")
     if fields is None:
         return {names[0]: _turned(images, channels_last=channels_last)}
-    own_names = names if set(names) != set(fields) else fields
     return {
         name: np.ascontiguousarray(_turned(images[field], channels_last=channels_last))
-        for name, field in zip(own_names, fields, strict=True)
+        for name, field in zip(names, fields, strict=True)
     }
 
 

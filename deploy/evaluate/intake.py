@@ -35,6 +35,9 @@ class Intake:
 
 def intake_of(metadata: Mapping[str, str], signature: Signature) -> Intake | str:
     """What the file's own metadata say, and else its signature; or why its input is no image of a known size."""
+    if len(signature.inputs) != 1:
+        names = ", ".join(spec.name for spec in signature.inputs)
+        return f"it has {len(signature.inputs)} inputs ({names}): expected one, for images"
     size = _stated_size(metadata.get("input_size", "")) or _size_of(signature)
     if isinstance(size, str):
         return size
@@ -106,9 +109,6 @@ def _stated_size(text: str) -> InputSize | None:
 
 def _size_of(signature: Signature) -> InputSize | str:
     """Of a file that is not ours: an axis of 1 or 3 beside the batch is that of the channels."""
-    if len(signature.inputs) != 1:
-        names = ", ".join(spec.name for spec in signature.inputs)
-        return f"it has {len(signature.inputs)} inputs ({names}): expected one, for images"
     shape = signature.inputs[0].shape
     lengths = [length for length in shape[1:] if isinstance(length, int)]
     if len(shape) != 4 or len(lengths) != 3:

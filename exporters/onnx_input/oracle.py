@@ -19,6 +19,7 @@ from condmix.exporters.errors import VerificationError
 from condmix.exporters.onnx_input.double import DoubleEvaluator
 from condmix.exporters.verify.oracle import Reference, worst_draw
 from condmix.exporters.verify.shown_values import value_names, with_outputs
+from condmix.runtime.joint_inputs import as_batch, feeds, mapped
 from condmix.runtime.onnx_session import OnnxRuntimeBackend, OnnxRuntimeSession
 
 HALF_UNIT = 2.0**-24
@@ -32,12 +33,13 @@ class OnnxOracle:
 
     original: the content as it was given, but for floats of other sizes, which are float32 (of `stored`, as they were
     stored). upgraded: the same function in the operator set of captures, which the float64 evaluation reads.
-    images: how many it takes at a time. channels_last: whether it takes them as (height, width, channels).
+    input_names: the image's, then those of all other inputs. images: how many it takes at a time.
+    channels_last: whether it takes them as (height, width, channels).
     """
 
     original: onnx.ModelProto
     upgraded: onnx.ModelProto
-    input_name: str
+    input_names: tuple[str, ...]
     images: int
     channels_last: bool
 
@@ -55,18 +57,18 @@ class OnnxOracle:
 
     def float64(self, images_nchw: np.ndarray, output_names: Sequence[str]) -> dict[str, np.ndarray]:
         """The same in float64 alone."""
-        return self._all(self._double, images_nchw.astype(np.float64), output_names)
+        return self._all(self._double, mapped(images_nchw, lambda part: part.astype(np.float64)), output_names)
 
     def inner(self, taps: Sequence[Tap], image_chw: np.ndarray) -> Reference:
         """Inner values for one image, where the file has them under the same names."""
         shown = value_names(self.original) & value_names(self.upgraded)
         names = [tap.value_name for tap in taps if tap.value_name in shown]
-        feeds = {self.input_name: self._fed(np.repeat(image_chw[None], self.images, axis=0))}
-        double = {name: self._first(value) for name, value in self._double.run(feeds, names).items()}
+        fed = self._fed(np.repeat(as_batch(image_chw), self.images, axis=0))
+        double = {name: self._first(value) for name, value in self._double.run(fed, names).items()}
         single: dict[str, np.ndarray] = {}
         for draw in self._draws():
             session = OnnxRuntimeBackend().open(with_outputs(draw, list(double)).SerializeToString(), threads=1)
-            for name, value in session.run(feeds).items():
+            for name, value in session.run(fed).items():
                 if name in double:
                     row = self._first(value)
                     single[name] = worst_draw(double[name], [single.get(name, row), row])
@@ -84,8 +86,12 @@ class OnnxOracle:
         """The file as it is, then with every weight rounded once more, at random (verify/rounding.py says why)."""
         return (self.original, *(_rounded_again(self.original, seed) for seed in SEEDS))
 
-    def _fed(self, images_nchw: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(images_nchw.transpose(0, 2, 3, 1)) if self.channels_last else images_nchw
+    def _fed(self, images_nchw: np.ndarray) -> dict[str, np.ndarray]:
+        given = feeds(images_nchw, self.input_names)
+        if self.channels_last:
+            image = self.input_names[0]
+            given[image] = np.ascontiguousarray(given[image].transpose(0, 2, 3, 1))
+        return given
 
     def _first(self, value: np.ndarray) -> np.ndarray:
         """Of a value with all images, the first one's."""
@@ -99,7 +105,7 @@ class OnnxOracle:
         count = len(images_nchw)
         for start in range(0, count, self.images):
             places = [(start + step) % count for step in range(self.images)]
-            outputs: Mapping[str, np.ndarray] = session.run({self.input_name: self._fed(images_nchw[places])})
+            outputs: Mapping[str, np.ndarray] = session.run(self._fed(images_nchw[places]))
             for name in names:
                 rows[name].extend(_each(name, outputs[name], self.images))
         return {name: np.stack(values[:count]) for name, values in rows.items()}

@@ -92,7 +92,10 @@ def read_content(
     model = _simplified(place, with_sizes(upgraded, taken, images))
     paths = paths_of(original)
     give_paths(model, paths)
-    (value,) = model.graph.inputs
+    value = next(value for value in model.graph.inputs if value.name == taken.name)
+    # The image comes first, whatever the file's own order is.
+    others = [other for other in model.graph.inputs if other is not value]
+    model.graph.inputs[:] = [value, *others]
     if taken.channels_last:
         channels_first_input(model, value)
     padded = resolve_auto_pad(model)
@@ -108,7 +111,7 @@ def read_content(
     oracle = OnnxOracle(
         original=original,
         upgraded=upgraded,
-        input_name=taken.name,
+        input_names=(taken.name, *(str(other.name) for other in others)),
         images=images,
         channels_last=taken.channels_last,
     )
@@ -153,6 +156,7 @@ def _working_batch(place: str, original: onnx.ModelProto, upgraded: onnx.ModelPr
     session = None
     for images in tried:
         feeds = {taken.name: np.zeros(taken.with_images(images), dtype=np.float32)}
+        feeds |= {name: np.zeros((images, *row), dtype=np.float32) for name, row in taken.more.items()}
         try:
             session = session or OnnxRuntimeBackend().open(original.SerializeToString(), threads=1)
             session.run(feeds)
@@ -206,6 +210,9 @@ def _inconsistent(place: str, error: Exception) -> OnnxInputError:
 
 def _what_was_done(file: OnnxFile, taken: ImageInput, images: int, padded: int) -> tuple[str, ...]:
     notes = []
+    if taken.more:
+        others = ", ".join(f"'{name}' ({'x'.join(map(str, row))})" for name, row in taken.more.items())
+        notes.append(f"the image is '{taken.name}', which comes first in the exported files, before {others}")
     if file.external:
         notes.append(f"weights were read from {', '.join(file.external)} beside the file")
     if taken.channels_last:

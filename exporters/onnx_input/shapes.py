@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import onnx
 from onnx import TensorProto
@@ -11,6 +12,8 @@ from onnx import TensorProto
 from condmix.exporters.onnx_input.element_types import FLOATS
 
 LIKELY_CHANNELS = (1, 3, 4)
+IMAGE_AXES = 4
+WITHOUT_IT = "export the network without what is in front of it"
 LARGEST_INPUT = 1 << 28
 """Elements of one input: more is a declared shape to fill the memory with."""
 Dimension = int | str
@@ -25,6 +28,8 @@ class ImageInput:
     channels_last: bool
     size: tuple[int, int, int]
     """Channels, height, width."""
+    more: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes of what the file takes beside the image, by name, without the axis of images."""
 
     @property
     def images(self) -> int | None:
@@ -57,20 +62,71 @@ def dimensions_of(value: onnx.ValueInfoProto) -> tuple[Dimension, ...] | None:
 def image_input(
     graph: onnx.GraphProto, asked: tuple[int | None, int, int] | None
 ) -> ImageInput | list[tuple[str, str]]:
-    """The one image input of the graph, at the size `asked` for (channels may be None), or all that is wrong."""
+    """The image input of the graph, at the size `asked` for (channels may be None), with what is taken beside it.
+
+    The first input of four axes is the image. Returns all that is wrong where it is no such network.
+    """
     inputs = own_inputs(graph)
-    if len(inputs) != 1:
-        names = ", ".join(f"'{value.name}'" for value in inputs) or "none"
-        advice = "export the part of the network that takes one image"
-        return [("ONNX_INPUTS", f"it has {len(inputs)} inputs ({names}): expected one batch of images; {advice}")]
-    value = inputs[0]
+    if not inputs:
+        return [("ONNX_INPUTS", "it has no inputs: expected a batch of images; export the network with its input")]
+    image = next((value for value in inputs if len(dimensions_of(value) or ()) == IMAGE_AXES), inputs[0])
+    found = _image(graph, image, asked)
+    problems = found if isinstance(found, list) else []
+    images = None if isinstance(found, list) else found.images
+    more: dict[str, tuple[int, ...]] = {}
+    for value in inputs:
+        if value is image:
+            continue
+        shape = _further(value, images, known=not isinstance(found, list))
+        if isinstance(shape, tuple):
+            more[value.name] = shape
+        else:
+            problems = [*problems, *shape]
+    if problems or isinstance(found, list):
+        return problems
+    return replace(found, more=more)
+
+
+def _further(value: onnx.ValueInfoProto, images: int | None, *, known: bool) -> tuple[int, ...] | list[tuple[str, str]]:
+    """The shape of one row of an input beside the image, or what is wrong with it."""
+    dimensions = dimensions_of(value)
+    kind = value.type.tensor_type.elem_type
+    if kind not in FLOATS:
+        return [("ONNX_INPUT_TYPE", f"its input '{value.name}' is {_type_name(kind)}: expected float32; {WITHOUT_IT}")]
+    if dimensions is None or len(dimensions) < 2:
+        shown = "no shape" if dimensions is None else f"shape [{', '.join(map(str, dimensions))}]"
+        text = f"its input '{value.name}' has {shown}: expected an axis of images and one more; {WITHOUT_IT}"
+        return [("ONNX_INPUTS", text)]
+    problems = []
+    if known and (dimensions[0] if isinstance(dimensions[0], int) else None) != images:
+        wanted = "open, as the image's is" if images is None else f"{images}, as many as images"
+        text = f"the first axis of its input '{value.name}' is '{dimensions[0]}': expected {wanted}; export it again"
+        problems.append(("ONNX_INPUTS", text))
+    row = tuple(length for length in dimensions[1:] if isinstance(length, int))
+    if len(row) < len(dimensions) - 1:
+        listed = ", ".join(str(length) for length in dimensions[1:])
+        text = f"its input '{value.name}' leaves axes open ({listed}): export it with numbers behind the first axis"
+        problems.append(("ONNX_INPUT_SIZE", text))
+    elif math.prod(row) > LARGEST_INPUT:
+        text = f"its input '{value.name}' of {'x'.join(map(str, row))} numbers is too large to be run here"
+        problems.append(("ONNX_TOO_LARGE", text))
+    return problems or row
+
+
+def _type_name(kind: int) -> str:
+    return TensorProto.DataType.Name(kind).lower() if kind in TensorProto.DataType.values() else str(kind)
+
+
+def _image(
+    graph: onnx.GraphProto, value: onnx.ValueInfoProto, asked: tuple[int | None, int, int] | None
+) -> ImageInput | list[tuple[str, str]]:
     kind = value.type.tensor_type.elem_type
     dimensions = dimensions_of(value)
     if kind not in FLOATS:
-        name = TensorProto.DataType.Name(kind).lower() if kind in TensorProto.DataType.values() else str(kind)
+        name = _type_name(kind)
         advice = "export the network without the preprocessing in front of it"
         return [("ONNX_INPUT_TYPE", f"its input '{value.name}' is {name}: expected images in float32; {advice}")]
-    if dimensions is None or len(dimensions) != 4:
+    if dimensions is None or len(dimensions) != IMAGE_AXES:
         shown = "no shape" if dimensions is None else f"shape [{', '.join(map(str, dimensions))}]"
         return [
             (

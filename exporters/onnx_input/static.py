@@ -17,11 +17,13 @@ def with_sizes(proto: onnx.ModelProto, taken: ImageInput, images: int) -> onnx.M
     """A copy whose input has these numbers as its shape, and whose other shapes are to be found anew."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    (value,) = copy.graph.input
-    shape = value.type.tensor_type.shape
-    del shape.dim[:]
-    for length in taken.with_images(images):
-        shape.dim.add().dim_value = length
+    wanted = {taken.name: taken.with_images(images)}
+    wanted |= {name: (images, *row) for name, row in taken.more.items()}
+    for value in copy.graph.input:
+        shape = value.type.tensor_type.shape
+        del shape.dim[:]
+        for length in wanted[value.name]:
+            shape.dim.add().dim_value = length
     del copy.graph.value_info[:]
     for output in copy.graph.output:
         # A shape has to be there: one of so many axes of any length.

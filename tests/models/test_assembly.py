@@ -149,6 +149,16 @@ def test_a_name_beside_the_weights_of_timm():
     assert built.preprocessing.interpolation == "bicubic"
 
 
+def test_features_take_their_part_of_the_whole_network_s_weights():
+    source = timm_source.build("mixnet_s", 5)
+    found = state_dict.find("a.pt", source.state_dict())
+    built = assembly.from_architecture("a.pt", found, "timm:mixnet_s", {"num_classes": 0})
+    assert built.notes[0] == "2 tensors that the features do not need were left: classifier"
+    assert torch.equal(built.module.conv_head.weight, source.conv_head.weight)
+    with pytest.raises(KeyMismatchError):
+        assembly.from_architecture("a.pt", found, "timm:mixnet_m", {"num_classes": 0})
+
+
 @pytest.fixture
 def factory_module(tmp_path, monkeypatch) -> None:
     code = (

@@ -79,10 +79,11 @@ def test_crops_with_a_border_are_not_done_and_it_is_said(config, shown):
 
 def test_wrong_settings_for_timm_are_all_named():
     with pytest.raises(SettingsError) as caught:
-        blueprint.draw("timm:mixnet_s", {"width": 2, "num_classes": 0, "in_channels": True})
+        blueprint.draw("timm:mixnet_s", {"width": 2, "num_classes": -1, "in_channels": True})
     assert str(caught.value) == (
-        "settings of timm:mixnet_s: unknown setting 'width' (valid: num_classes, in_channels); num_classes is 0, "
-        "expected a whole number above 0; in_channels is True, expected a whole number above 0"
+        "settings of timm:mixnet_s: unknown setting 'width' (valid: num_classes, in_channels, features_only, "
+        "out_indices, global_pool); num_classes is -1, expected a whole number; in_channels is True, expected a whole "
+        "number above 0"
     )
 
 
@@ -128,3 +129,36 @@ def test_tensors_that_contradict_each_other_change_nothing():
     assert len(names) == 2
     found[names[0]], found[names[1]] = torch.ones(6, *found[names[0]].shape[1:]), torch.ones(7)
     assert blueprint.with_sizes_of(standard, shapes(standard), found) is standard
+
+
+def test_timm_s_features_and_embeddings():
+    features = blueprint.draw("timm:mixnet_s", {"features_only": True, "out_indices": [1, 3]})
+    assert features.without_head
+    assert not {"conv_head.weight", "classifier.weight"} & set(shapes(features))
+    with torch.device("meta"):
+        found = features.build().eval()(torch.zeros(1, 3, 64, 64))
+    assert [tuple(one.shape) for one in found] == [(1, 24, 16, 16), (1, 120, 4, 4)]
+    embedding = blueprint.draw("timm:mixnet_s", {"num_classes": 0})
+    assert embedding.without_head
+    assert "conv_head.weight" in shapes(embedding)
+    assert not blueprint.draw("timm:mixnet_s").without_head
+
+
+def test_settings_of_features_that_cannot_be():
+    settings = {"features_only": 1, "out_indices": "1", "global_pool": 3, "num_classes": -1, "other": 1}
+    with pytest.raises(SettingsError) as caught:
+        blueprint.draw("timm:mixnet_s", settings)
+    assert [problem.split(",")[0] for problem in caught.value.problems] == [
+        "unknown setting 'other' (valid: num_classes",
+        "num_classes is -1",
+        "features_only is 1",
+        "out_indices is '1'",
+        "out_indices chooses among feature maps: set features_only=true as well",
+        "global_pool is 3",
+    ]
+    both = blueprint.draw("timm:mixnet_s", {"features_only": True})
+    assert both.without_head
+    with pytest.raises(SettingsError, match="features_only has none: leave one out"):
+        blueprint.draw("timm:mixnet_s", {"features_only": True, "global_pool": "avg"})
+    with pytest.raises(SettingsError, match="timm does not build it so"):
+        blueprint.draw("timm:mixnet_s", {"features_only": True, "out_indices": [9]}).build()

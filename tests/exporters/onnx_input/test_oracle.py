@@ -23,7 +23,7 @@ IMAGES = np.random.default_rng(3).standard_normal((5, 3, 12, 10)).astype(np.floa
 
 
 def oracle(model: onnx.ModelProto, images: int, *, name: str = "x", channels_last: bool = False) -> OnnxOracle:
-    return OnnxOracle(original=model, upgraded=model, input_name=name, images=images, channels_last=channels_last)
+    return OnnxOracle(original=model, upgraded=model, input_names=(name,), images=images, channels_last=channels_last)
 
 
 def silent(_stage: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from onnx import TensorProto
 
+from condmix.exporters.onnx_input.shapes import ImageInput, image_input
 from tests.exporters.onnx_input.reading import problems, read
 from tests.exporters.onnx_input.sketches import Sketch
 
@@ -28,13 +29,42 @@ def test_inputs_that_are_no_batch_of_images_are_refused(tmp_path: Path) -> None:
         "has shape [1, 8]: expected a batch of images"
         in problems(s.model({"x": [1, 8]}, {"y": [1, 8]}), tmp_path)["ONNX_INPUT_RANK"]
     )
-    two = Sketch(5)
-    two.node("Add", ["x", "z"], "y")
+    none = Sketch(5)
+    none.weights("stored", 1, 3)
+    none.node("Identity", ["stored"], "y")
+    assert problems(none.model({}, {"y": [1, 3]}), tmp_path)["ONNX_INPUTS"].startswith("it has no inputs")
     shape: list[int | str] = [1, 3, 4, 4]
-    assert problems(two.model({"x": shape, "z": shape}, {"y": shape}), tmp_path)["ONNX_INPUTS"].startswith(
-        "it has 2 inputs ('x', 'z'): expected one batch of images"
-    )
     cast = Sketch(5)
     cast.node("Cast", ["x"], "y", to=TensorProto.FLOAT)
     found = problems(cast.model({"x": shape}, {"y": shape}, element=TensorProto.UINT8), tmp_path)
     assert found["ONNX_INPUT_TYPE"].startswith("its input 'x' is uint8")
+
+
+def test_inputs_beside_the_image_are_told_by_name() -> None:
+    two = Sketch(5)
+    two.node("Mul", ["x", "scale"], "y")
+    model = two.model({"scale": ["n", 3, 1, 1], "context": ["n", 7], "x": ["n", 3, 4, 4]}, {"y": ["n", 3, 4, 4]})
+    taken = image_input(model.graph, None)
+    assert isinstance(taken, ImageInput)
+    # The first input of four axes is the image.
+    assert (taken.name, taken.size, taken.images) == ("scale", (3, 1, 1), None)
+    assert taken.more == {"context": (7,), "x": (3, 4, 4)}
+
+
+def test_everything_wrong_with_further_inputs_is_told(tmp_path: Path) -> None:
+    s = Sketch(5)
+    s.node("Identity", ["x"], "y")
+    shapes: dict[str, list[int | str]] = {
+        "x": [2, 3, 4, 4], "a": [3], "b": [1, 5], "c": [2, "open"], "d": [2, 1 << 20, 1 << 10]
+    }  # fmt: skip
+    model = s.model(shapes, {"y": [2, 3, 4, 4]})
+    found = image_input(model.graph, None)
+    assert isinstance(found, list)
+    assert [code for code, _ in found] == ["ONNX_INPUTS", "ONNX_INPUTS", "ONNX_INPUT_SIZE", "ONNX_TOO_LARGE"]
+    texts = [text for _, text in found]
+    assert "its input 'a' has shape [3]: expected an axis of images and one more" in texts[0]
+    assert "the first axis of its input 'b' is '1': expected 2, as many as images" in texts[1]
+    assert "its input 'c' leaves axes open (open)" in texts[2]
+    assert "its input 'd' of 1048576x1024 numbers" in texts[3]
+    model.graph.input[1].type.tensor_type.elem_type = TensorProto.INT64
+    assert problems(model, tmp_path)["ONNX_INPUT_TYPE"].startswith("its input 'a' is int64: expected float32")
