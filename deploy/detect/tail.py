@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from condmix.deploy.detect.flags import BOXES, NMS, RAW, DetectionFlags
-from condmix.exporters.errors import NotExportableError
+from condmix.exporters.detection.refuse import not_a_detector
 from condmix.runtime.detection.boxes import CENTRE_SCALE, SIZE_SCALE
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ def with_tail(network: TorchNetwork, flags: DetectionFlags) -> TorchNetwork:
 def refuse_tail(name: str | Path, flags: DetectionFlags) -> None:
     """Nothing happens unless a tail was asked for, of a network that does not say its anchors: NotExportableError."""
     if flags.detections in (BOXES, NMS):
-        summary = f"{name} is no detector whose anchors are known: nothing can be decoded;"
-        remedy = (
-            "use --detections raw (or leave it out) for its outputs as they are, or give the network a method "
-            "anchors(height, width) and the heads that docs/detection.md describes"
-        )
-        raise NotExportableError(summary, (remedy,))
+        raise not_a_detector(str(name))
 
 
 def detection_facts(asked: str, anchors: np.ndarray, flags: DetectionFlags) -> Mapping[str, object]:

@@ -18,8 +18,8 @@ from condmix.deploy.exit_codes import MEANINGS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COMMANDS = (
-    "audit", "bench", "bundle", "compare", "diff", "doctor", "eval", "export", "inspect", "report", "train",
-    "verify", "zoo",
+    "audit", "bench", "bundle", "compare", "detect", "detection-set", "diff", "doctor", "eval", "export", "inspect",
+    "report", "train", "verify", "zoo",
 )  # fmt: skip
 PAGES = {"condmix": [], **{f"condmix-{name}": [name] for name in COMMANDS}}
 

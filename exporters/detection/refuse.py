@@ -1,0 +1,15 @@
+"""The refusal of a tail behind a network that does not say its anchors."""
+
+from __future__ import annotations
+
+from condmix.exporters.errors import NotExportableError
+
+
+def not_a_detector(name: str) -> NotExportableError:
+    """The error for decoding asked of a network without known anchors."""
+    summary = f"{name} is no detector whose anchors are known: nothing can be decoded;"
+    remedy = (
+        "use --detections raw (or leave it out) for its outputs as they are, or give the network a method "
+        "anchors(height, width) and the heads that docs/detection.md describes"
+    )
+    return NotExportableError(summary, (remedy,))
