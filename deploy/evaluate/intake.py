@@ -36,8 +36,8 @@ class Intake:
 def intake_of(metadata: Mapping[str, str], signature: Signature) -> Intake | str:
     """What the file's own metadata say, and else its signature; or why its input is no image of a known size."""
     if len(signature.inputs) != 1:
-        names = ", ".join(spec.name for spec in signature.inputs)
-        return f"it has {len(signature.inputs)} inputs ({names}): expected one, for images"
+        listed = ", ".join(spec.name for spec in signature.inputs)
+        return f"it has {len(signature.inputs)} inputs ({listed}): expected one, for images"
     size = _stated_size(metadata.get("input_size", "")) or _size_of(signature)
     if isinstance(size, str):
         return size

@@ -16,7 +16,7 @@ from condmix.deploy.int8.finish import ProvenFile, proven
 from condmix.deploy.int8.float_network import run_float
 from condmix.deploy.int8.onnx_candidate import OnnxMaker
 from condmix.deploy.int8.tflite_candidate import TfliteMaker
-from condmix.exporters.build import prepare
+from condmix.exporters.build import Prepared, prepare
 from condmix.exporters.capture import capture
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.quantize.calibrate import calibrate
@@ -50,7 +50,11 @@ def prove_int8(case: ConformanceCase) -> Int8Proof:
     prepared = prepare(
         capture(case.build(), case.input_size), ExportOptions(stage="rewritten"), {}, lambda _stage: None
     )
-    images = candidate_images(case.input_size).array_nchw
+    return prove_prepared(prepared, candidate_images(case.input_size).array_nchw)
+
+
+def prove_prepared(prepared: Prepared, images: np.ndarray) -> Int8Proof:
+    """The same of a graph that is ready, on these images."""
     ranges = calibrate(prepared, images)
     network = run_float(prepared, images[::3], None, None)
     onnx = OnnxMaker(prepared=prepared, ranges=ranges, options=OnnxInt8Options(), metadata={})
