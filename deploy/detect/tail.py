@@ -29,7 +29,8 @@ def with_tail(network: TorchNetwork, flags: DetectionFlags) -> TorchNetwork:
     from condmix.models.box_coding import GivesAnchors, with_decoding
 
     module = network.module
-    if not isinstance(module, GivesAnchors):
+    # A network of somebody else's may keep numbers under that name.
+    if not isinstance(module, GivesAnchors) or not callable(module.anchors):
         refuse_tail(network.architecture, flags)
         return network
     anchors = module.anchors(*network.input_size[1:])

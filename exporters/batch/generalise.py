@@ -41,6 +41,11 @@ def generalise(model: ir.Model, batch: BatchAxis) -> None:
             answer = 0
         for output in node.outputs:
             axes[output] = answer
+    problems += [
+        f"output '{output.name}' does not depend on the image: it has no row for each"
+        for output in graph.outputs
+        if axes.get(output) is None
+    ]
     if problems:
         summary = "the network cannot be given a batch axis; export it with --batch 1, or change these places:"
         raise NotExportableError(summary, tuple(problems))

@@ -54,8 +54,15 @@ def _run(module: nn.Module, images_nchw: np.ndarray, dtype: torch.dtype, names: 
                 message = f"the network returned {len(outputs)} tensors, its graph has {len(names)} outputs"
                 raise VerificationError(message)
             for name, output in zip(names, outputs, strict=True):
-                rows[name].append(output.numpy())
+                value = output.numpy()
+                # Numbers of classes and other integers are compared as real numbers.
+                rows[name].append(value if value.dtype.kind == "f" else torch_number(value, dtype))
     return {name: join_rows(values) for name, values in rows.items()}
+
+
+def torch_number(value: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    """The same numbers as floats of that precision."""
+    return value.astype(np.float64 if dtype is torch.float64 else np.float32)
 
 
 def torch_inputs(images: np.ndarray, dtype: torch.dtype) -> list[torch.Tensor]:

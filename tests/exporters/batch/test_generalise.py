@@ -212,3 +212,15 @@ def test_what_does_not_depend_on_the_image_has_no_batch() -> None:
     expected = x.astype(np.float64) @ np.arange(6.0).reshape(3, 2)
     assert_same(expected, run(model, {"x": x})["y"])
     assert operators(model) == {"Reshape": 1, "MatMul": 1}
+
+
+def test_a_result_without_a_row_for_each_image_is_named() -> None:
+    sketch = Sketch()
+    sketch.input("x", (1, 3))
+    sketch.constant("stored", np.arange(6, dtype=np.float32).reshape(2, 3))
+    sketch.node("Identity", ["stored"], "anchors")
+    sketch.node("Relu", ["x"], "y")
+    with pytest.raises(NotExportableError) as caught:
+        with_batch(sketch.model("anchors", "y"), None)
+    assert caught.value.problems == ("output 'anchors' does not depend on the image: it has no row for each",)
+    with_batch(sketch.model("anchors", "y"), 1)
