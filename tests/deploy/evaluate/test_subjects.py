@@ -124,3 +124,12 @@ def test_the_only_yardstick_of_a_tflite_file_is_itself(tmp_path: Path) -> None:
     found = read_subjects([write_tflite(tmp_path / "a.tflite")], None, batch=None)
     assert found.files[0].intake.says_preprocessing is False
     assert found.notes == ()
+
+
+def test_a_file_that_scores_no_classes_is_refused_with_what_it_gives(tmp_path: Path) -> None:
+    metadata = {**METADATA, "output_kinds": json.dumps({"scores": "embedding"})}
+    path = write_onnx(tmp_path / "embedding.onnx", metadata=metadata)
+    with pytest.raises(UnreadableFileError) as caught:
+        read_subjects((path,), None, batch=None)
+    wanted = "none of its outputs scores classes, which labels could be compared with: 'scores' (embedding)"
+    assert wanted in str(caught.value)

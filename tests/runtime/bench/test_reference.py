@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -151,3 +152,13 @@ def test_an_array_header_that_numpy_reads_as_python_is_damage_too(tmp_path: Path
         archive.writestr("input/x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(InvalidRecordError, match=r"a\.reference\.npz"):
         read_reference(path)
+
+
+def test_what_outputs_are_is_kept_and_what_is_no_kind_is_not(tmp_path: Path):
+    path = tmp_path / "a.reference.npz"
+    write_reference(path, dataclasses.replace(REFERENCE, kinds={"logits": "labels", "other": "nonsense"}))
+    assert read_reference(path).kinds == {"logits": "labels"}
+    write_reference(path, REFERENCE)
+    assert read_reference(path).kinds == {}
+    with np.load(path) as arrays:
+        assert "output_kinds" not in str(arrays["about"])

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -96,3 +97,10 @@ def test_another_name_is_fine_for_the_only_output_and_another_shape_is_not():
     missing = verify(both, one, image_of_row=ROWS, file_name="a", tolerance="float32")
     assert missing.detail == "it cannot be compared: there is no output 'y', but 'u', 'v'"
     assert not missing.passed
+
+
+def test_top_1_is_of_outputs_that_score_classes():
+    one = reference(max_abs_difference=1.0)
+    assert check(LOGITS[ROWS], one).top1_agreement == 1.0
+    found = check(LOGITS[ROWS], dataclasses.replace(one, kinds={"y": "labels"}))
+    assert (found.top1_agreement, found.passed) == (None, True)
