@@ -58,6 +58,7 @@ def export_int8(
             batch=flags.batch,
             opset=flags.opset,
             layout=flags.layout,
+            dynamic_size=flags.dynamic_size,
             overwrite=overwrite,
             command_line=current_invocation().command_line,
         )

@@ -19,6 +19,7 @@ from condmix.deploy.metadata import int8_metadata_of
 from condmix.exporters.build import Prepared
 from condmix.exporters.finish import IR_VERSION
 from condmix.exporters.quantize.improve.improve import ROUNDING_IMAGES, improved
+from condmix.exporters.quantize.onnx.any_size import OtherSizes
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.records import RewriteStep
@@ -43,6 +44,7 @@ def make_ready(
     calibration: Calibration | None,
     images: CalibrationImages | None,
     report_progress: Callable[[str], None],
+    others: OtherSizes | None = None,
 ) -> MadeReady:
     """The maker of one format. Raises what its build raises, and CalibrationError."""
     maker: OnnxMaker | TfliteMaker
@@ -56,6 +58,7 @@ def make_ready(
             ranges=ranges,
             options=plan.onnx,
             metadata=metadata,
+            others=others,
         )
     else:
         assert plan.tflite is not None

@@ -13,6 +13,7 @@ from condmix.deploy.int8.candidate import Candidate, as_run
 from condmix.exporters.build import Prepared
 from condmix.exporters.quantize.calibrate import routing_names
 from condmix.exporters.quantize.improve.improve import restored
+from condmix.exporters.quantize.onnx.any_size import OtherSizes
 from condmix.exporters.quantize.onnx.build import build_int8
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Build, Int8Layer
@@ -36,6 +37,8 @@ class OnnxMaker:
     ranges: Ranges | None
     options: OnnxInt8Options
     metadata: Mapping[str, str]
+    others: OtherSizes | None = None
+    """The network at other sizes, for a file that takes any height and width."""
     original: Prepared | None = None
     """The network before its weights were improved for rounding; None where they were not."""
 
@@ -87,7 +90,7 @@ class OnnxMaker:
 
     def _build(self, prepared: Prepared, options: OnnxInt8Options, report_progress: Callable[[str], None]) -> Int8Build:
         assert self.ranges is not None  # the plan says that ONNX needs them
-        return build_int8(prepared, self.ranges, options, self.metadata, report_progress)
+        return build_int8(prepared, self.ranges, options, self.metadata, report_progress, others=self.others)
 
 
 def _scales(build: Int8Build) -> dict[str, tuple[float, int]]:

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from condmix.deploy.any_size import size_notes
 from condmix.deploy.atomic import PendingFiles, pending_files, require_room
 from condmix.deploy.calibration_images import CalibrationImages, open_calibration_images
 from condmix.deploy.costs import StageClock, peak_memory_bytes
 from condmix.deploy.errors import ImagesError, PlanError
 from condmix.deploy.format_choices import ONNX
+from condmix.deploy.int8.any_size import AnySize, open_any_size, with_sizes
 from condmix.deploy.int8.calibration import calibrated, calibration_images, ranges_text
 from condmix.deploy.int8.detector import Int8Detector
 from condmix.deploy.int8.finish import ProvenFile, proven
@@ -57,6 +59,9 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
     labelled = _labelled_images(plan, network) if detector is None else None
     judged_images = None if detector is None else detector.judged_images(plan.flags.evaluate)
     prepared = prepare(source.captured, ExportOptions(stage="rewritten"), {}, clock)
+    free = None
+    if plan.onnx is not None and plan.onnx.dynamic_size:
+        free = open_any_size(plan.loading, source, prepared, clock)
     even = equalised(prepared.model, plan.improvements)
     if any(step.applied for step in even):
         prepared = with_stage(prepared, EQUALISED_STAGE, {})
@@ -77,7 +82,8 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
         float_network = run_float(prepared, evidence.images.array_nchw, images, labelled, judged_images)
         for format_name in plan.formats:
             clock(f"quantise {format_name}")
-            ready = make_ready(format_name, plan, network, prepared, calibration, images, report_progress)
+            others = None if free is None else free.others
+            ready = make_ready(format_name, plan, network, prepared, calibration, images, report_progress, others)
             calibration = ready.calibration
             file = proven(
                 ready.maker,
@@ -86,6 +92,8 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
                 limits=RoundedLimits(),
                 report_progress=report_progress,
             )
+            if free is not None and file.passed:
+                file = with_sizes(file, float_network, source.oracle, free.sizes, clock)
             if detector is not None and format_name == ONNX:
                 file = detector.with_suppression(file, evidence.images.array_nchw)
             made.append((ready, file))
@@ -107,7 +115,12 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
             equalised=even,
             files=outcomes,
             record_path=record_path,
-            notes=(*network.notes, *(() if images is None else images.notes), *reference_notes(plan)),
+            notes=(
+                *network.notes,
+                *(() if images is None else images.notes),
+                *reference_notes(plan),
+                *_size_notes(free),
+            ),
             warnings=_warnings(images, calibration),
             reference=write_reference(files, reference_path, reference, yardstick=network.yardstick),
             seconds=clock.stop(),
@@ -139,6 +152,10 @@ def _labelled_images(plan: Int8Plan, network: LoadedNetwork) -> CalibrationImage
         problem = "has no labels: expected one folder a class, or a .npz with `labels`"
         raise ImagesError(given, [problem], purpose="evaluation")
     return labelled
+
+
+def _size_notes(free: AnySize | None) -> tuple[str, ...]:
+    return () if free is None else size_notes(free.sizes)
 
 
 def _warnings(images: CalibrationImages | None, calibration: Calibration | None) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def plan_int8(
     batch: int | None,
     opset: int,
     layout: str,
+    dynamic_size: bool = False,
     overwrite: bool,
     command_line: Sequence[str],
 ) -> Int8Plan:
@@ -88,6 +89,7 @@ def plan_int8(
             target=flags.target,
             io_dtype=flags.io_dtype,
             float_layers=kept,
+            dynamic_size=dynamic_size,
         )
     if TFLITE in formats:
         tflite = TfliteInt8Options(

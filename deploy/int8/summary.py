@@ -121,6 +121,9 @@ def _agreement_lines(file: Int8FileOutcome) -> list[str]:
         mark = FAILED if any(f"'{item.name}' is too far" in problem for problem in problems) else OK
         which = f"{item.name}: " if len(verification.agreement) > 1 else ""
         lines.append(f"{mark} with the float network on {item.image_count} images: {which}{item.sentence()}")
+    if verification.sizes is not None:
+        sizes = verification.sizes
+        lines.append(f"{OK if not sizes.problems() else FAILED} sizes: {sizes.sentence()}")
     return lines
 
 

@@ -32,10 +32,13 @@ NUMBER_RULES: Mapping[str, tuple[tuple[int, ...], Rule]] = {
 """Operators whose numbers may depend on the size: which inputs hold them, and who explains them."""
 
 
-def generalise_size(models: Sequence[ir.Model], sizes: Sequence[tuple[int, int]]) -> tuple[RewriteStep, ...]:
+def generalise_size(
+    models: Sequence[ir.Model], sizes: Sequence[tuple[int, int]], *, inner: bool = True
+) -> tuple[RewriteStep, ...]:
     """The first of the models is for any height and width, in place; one step a node that had to change.
 
-    sizes: the height and width that each was captured at.
+    sizes: the height and width that each was captured at. inner: values that are neither inputs nor outputs lose the
+    numbers of the first size too.
     Raises NotExportableError naming every place whose numbers no rule gives.
     """
     twins = align(models, sizes)
@@ -52,7 +55,7 @@ def generalise_size(models: Sequence[ir.Model], sizes: Sequence[tuple[int, int]]
     if problems:
         summary = "height and width cannot be left open; leave --dynamic-size out, or change these places:"
         raise NotExportableError(summary, tuple(problems))
-    _name_axes(twins)
+    _name_axes(twins, inner=inner)
     graph = models[0].graph
     remove_unused(graph)
     return tuple(steps)
@@ -96,14 +99,14 @@ def _pool_globally(node: ir.Node) -> None:
     node.attributes.clear()
 
 
-def _name_axes(twins: Twins) -> None:
+def _name_axes(twins: Twins, *, inner: bool) -> None:
     """Axes that depend on the size lose their numbers; those of inputs and outputs get names."""
     graph = twins.models[0].graph
     all_shapes = {value: twins.shapes(value) for value in twins.partners}
     for value, shapes in all_shapes.items():
-        if value.shape is None:
-            continue
         named = value.is_graph_input() or value.is_graph_output()
+        if value.shape is None or not (inner or named):
+            continue
         dimensions = [
             lengths[0] if len(set(lengths)) == 1 else _axis_name(all_shapes, value, axis) if named else None
             for axis, lengths in enumerate(zip(*shapes, strict=True))

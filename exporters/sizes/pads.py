@@ -47,23 +47,32 @@ def free_window(site: Site) -> str | None:
 
 
 def free_pad(site: Site) -> str | None:
-    """A Pad adds as much as the size of its input asks for."""
+    """A Pad adds as much as the size of its input asks for, on two neighbouring axes."""
     node = site.node
     source = node.inputs[0]
     amounts = [_full_amounts(one) for one in site.nodes]
     if source is None or any(one is None for one in amounts):
-        return "its amounts are computed, or not on the last two of four axes"
-    pads = [one for one in amounts if one is not None]
-    behind = [window(use.node) for use in node.outputs[0].uses() if use.node.op_type in WINDOWS]
+        return "its amounts are computed"
+    known = [one for one in amounts if one is not None]
+    rank = len(known[0]) // 2
+    padded = [axis for axis in range(rank) if any(one[axis] or one[axis + rank] for one in known)]
+    # Behind a Transpose the axes of the map are others; one of the two may never be padded.
+    first = min(padded[0], rank - SPATIAL)
+    if padded[-1] >= first + SPATIAL:
+        return f"its amounts {_shown(known)} are not those of two neighbouring axes"
+    axes = range(first, first + SPATIAL)
+    pads = [tuple(one[axis + side] for side in (0, rank) for axis in axes) for one in known]
     rules = None
-    for kernel, strides, dilations in dict.fromkeys(behind):
+    for kernel, strides, dilations in dict.fromkeys(
+        window(use.node) for use in node.outputs[0].uses() if use.node.op_type in WINDOWS
+    ):
         extents = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
-        rules = rules or _rules(site, pads, extents, strides)
-    rules = rules or _rules(site, pads, None, None)
+        rules = rules or _rules(site, pads, extents, strides, first)
+    rules = rules or _rules(site, pads, None, None, first)
     if rules is None:
         return f"no rule gives its amounts {_shown(pads)} from the size of its input"
     builder = NodeBuilder(module_path(node))
-    total = _amounts(builder, source, rules)
+    total = _amounts(builder, source, rules, first, rank)
     insert_before(site, builder)
     node.replace_input_with(1, total)
     if len(node.inputs) > 3:
@@ -80,12 +89,16 @@ def window(node: ir.Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, 
 
 
 def _rules(
-    site: Site, pads: Sequence[Sequence[int]], extents: Sequence[int] | None, strides: Sequence[int] | None
+    site: Site,
+    pads: Sequence[Sequence[int]],
+    extents: Sequence[int] | None,
+    strides: Sequence[int] | None,
+    first: int = SPATIAL,
 ) -> Pair | None:
-    """A rule for the height and one for the width."""
+    """A rule for the height and one for the width, which is the axis behind `first`."""
     found = []
     for axis in range(SPATIAL):
-        lengths = [int(shape[SPATIAL + axis]) for shape in site.input_shapes(0)]
+        lengths = [int(shape[first + axis]) for shape in site.input_shapes(0)]
         pairs = [(one[axis], one[axis + SPATIAL]) for one in pads]
         extent = None if extents is None else extents[axis]
         rule = find_rule(lengths, pairs, extent, None if strides is None else strides[axis])
@@ -106,24 +119,25 @@ def _is_plain(site: Site, pads: Sequence[Sequence[int]], lower: bool) -> bool:
     return True
 
 
-def _full_amounts(node: ir.Node) -> tuple[int, int, int, int] | None:
-    """Top, left, bottom, right; None for a Pad of anything else."""
+def _full_amounts(node: ir.Node) -> tuple[int, ...] | None:
+    """Before and after, for every axis of the input; None where they are computed."""
     source, amounts = node.inputs[0], constant_ints(node.inputs[1])
-    if source is None or source.shape is None or len(source.shape) != 2 * SPATIAL or amounts is None:
+    if source is None or source.shape is None or amounts is None:
         return None
-    listed = constant_ints(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else (0, 1, 2, 3)
+    rank = len(source.shape)
+    listed = constant_ints(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else range(rank)
     if listed is None:
         return None
-    begin, end = [0] * 4, [0] * 4
+    full = [0] * 2 * rank
     for position, axis in enumerate(listed):
-        begin[axis % 4], end[axis % 4] = amounts[position], amounts[position + len(listed)]
-    if any(begin[:2]) or any(end[:2]):
-        return None
-    return begin[2], begin[3], end[2], end[3]
+        full[axis % rank], full[axis % rank + rank] = amounts[position], amounts[position + len(listed)]
+    return tuple(full)
 
 
-def _amounts(builder: NodeBuilder, source: ir.Value, rules: Pair) -> ir.Value:
-    """The amounts of a Pad of four axes: (ceil(length / stride) - 1) * stride + extent - length, split in two."""
+def _amounts(
+    builder: NodeBuilder, source: ir.Value, rules: Pair, first: int = SPATIAL, rank: int = 2 * SPATIAL
+) -> ir.Value:
+    """The amounts of a Pad: (ceil(length / stride) - 1) * stride + extent - length, split in two."""
 
     def each(operator: str, one: ir.Value, other: ir.Value) -> ir.Value:
         return builder.one(operator, [one, other], (SPATIAL,), role="pad_same_amounts", data_type=INT64)
@@ -131,7 +145,7 @@ def _amounts(builder: NodeBuilder, source: ir.Value, rules: Pair) -> ir.Value:
     def numbers(items: Sequence[int]) -> ir.Value:
         return builder.ints(items, "pad_same_numbers")
 
-    lengths = TermWriter(builder).axes_of(source, SPATIAL, 2 * SPATIAL, "pad_same_lengths")
+    lengths = TermWriter(builder).axes_of(source, first, first + SPATIAL, "pad_same_lengths")
     strides = numbers([rule.stride for rule in rules])
     steps = each("Div", each("Add", lengths, numbers([rule.stride - 1 for rule in rules])), strides)
     reach = each("Add", each("Mul", steps, strides), numbers([rule.extent - rule.stride for rule in rules]))
@@ -141,9 +155,9 @@ def _amounts(builder: NodeBuilder, source: ir.Value, rules: Pair) -> ir.Value:
     after = each("Sub", total, before)
     before = each("Add", before, numbers([rule.more[0] for rule in rules]))
     after = each("Add", after, numbers([rule.more[1] for rule in rules]))
-    zeros = numbers((0, 0))
-    parts = [zeros, before, zeros, after]
-    return builder.one("Concat", parts, (8,), role="pad_same_amounts", attributes={"axis": 0}, data_type=INT64)
+    in_front, behind = ([numbers((0,) * count)] if count else [] for count in (first, rank - first - SPATIAL))
+    parts = [*in_front, before, *behind, *in_front, after, *behind]
+    return builder.one("Concat", parts, (2 * rank,), role="pad_same_amounts", attributes={"axis": 0}, data_type=INT64)
 
 
 def is_window(node: ir.Node) -> bool:

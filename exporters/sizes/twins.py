@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
+from condmix.exporters.captured import CAPTURE_OPSET
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.facts import constant, is_op, module_path
 
+NEUTRAL = {"pads": 0, "strides": 1, "dilations": 1}
+"""What lists are filled with that say nothing, and may be left out."""
 Length = int | str
 """Of an axis: a number, or the name of a free one (the batch)."""
 Shape = tuple[Length, ...]
@@ -252,8 +256,23 @@ def _shape(value: ir.Value | None) -> Shape:
 
 
 def _text(node: ir.Node, name: str) -> str:
+    """An attribute's value as text; one that is missing has its default."""
     attribute = node.attributes.get(name)
-    return "" if attribute is None else str(attribute.value)
+    value = _default(node, name) if attribute is None else attribute.value
+    if name in NEUTRAL and isinstance(value, Sequence) and set(value) == {NEUTRAL[name]}:
+        return ""
+    return "" if value is None else str(value)
+
+
+def _default(node: ir.Node, name: str) -> object:
+    try:
+        schema = onnx.defs.get_schema(node.op_type, CAPTURE_OPSET, node.domain)
+    except onnx.defs.SchemaError:
+        return None
+    if name not in schema.attributes or not schema.attributes[name].default_value.type:
+        return None
+    value = onnx.helper.get_attribute_value(schema.attributes[name].default_value)
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:

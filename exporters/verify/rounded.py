@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from condmix.runtime.agreement import LEAST_SQNR_DB, OutputAgreement, agreement
 from condmix.runtime.errors import InvalidSettingError
 from condmix.runtime.joint_inputs import mapped
+
+if TYPE_CHECKING:
+    from condmix.exporters.verify.rounded_sizes import RoundedSizes
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 """From images (count, channels, height, width) to outputs by name, each (count, ...), as real numbers."""
@@ -89,6 +93,8 @@ class RoundedVerification:
     limits: RoundedLimits
     stored: tuple[str, ...] = ()
     """What is wrong with its stored numbers, where they were compared with those they were rounded from."""
+    sizes: RoundedSizes | None = None
+    """Only of a file for any height and width."""
 
     @property
     def passed(self) -> bool:
@@ -108,6 +114,7 @@ class RoundedVerification:
                     f"output '{item.name}' is too far from the float network: {item.sentence()}, "
                     f"expected at least {self.limits.least_sqnr_db:g} dB"
                 )
+        found += [] if self.sizes is None else self.sizes.problems()
         return tuple(found)
 
     def to_dict(self) -> dict[str, object]:
@@ -118,6 +125,7 @@ class RoundedVerification:
             "agreement": [item.to_dict() for item in self.agreement],
             "limits": asdict(self.limits),
             **({"stored": list(self.stored)} if self.stored else {}),
+            **({} if self.sizes is None else {"sizes": self.sizes.to_dict()}),
         }
 
 

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from condmix.exporters.build import Prepared, ReportProgress
 from condmix.exporters.finish import finish
+from condmix.exporters.quantize.onnx.any_size import OtherSizes, free_float_graph, read_shapes_of_integers
 from condmix.exporters.quantize.onnx.bank_only import build_bank_graph
 from condmix.exporters.quantize.onnx.float_graph import FloatGraph, build_float_graph
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
@@ -30,10 +31,13 @@ def build_int8(
     options: OnnxInt8Options,
     metadata: Mapping[str, str],
     report_progress: ReportProgress,
+    *,
+    others: OtherSizes | None = None,
 ) -> Int8Build:
     """The int8 file's content, the float graph it was made from, and one record a layer with weights.
 
     The prepared graph is left as it was: several calls with other options, or more layers in float, may follow.
+    others: the network at other sizes, for a file that takes any height and width.
     Raises NotExportableError (CondConv at a batch other than one, an operator set without an equal) and
     CalibrationError (a value without a range).
     """
@@ -42,9 +46,13 @@ def build_int8(
         return _bank_only(prepared, ranges, options, metadata)
     floats = build_float_graph(prepared, options)
     float_proto = finish(floats.model.clone(), options.opset, {**metadata, "condmix_stage": "float for int8"})
+    if others is not None:
+        free_float_graph(floats, prepared, options, others)
+        metadata = {**metadata, **others.metadata}
     plan = _plan(floats, options)
     report_progress("write int8")
     rounded = round_graph(floats, plan, ranges, options)
+    read_shapes_of_integers(rounded.model)
     if options.style == "qoperator":
         fuse(rounded.model)
     return Int8Build(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,18 +63,23 @@ class FloatGraph:
     """Results of nodes that are computed in float whatever they are, with the reason."""
     sources: dict[str, str] = field(default_factory=dict)
     """A value that only this graph has -> the one of the rewritten graph whose numbers it holds."""
+    positions: Mapping[str, int] = field(default_factory=dict)
+    """By the output of every MixConv, the positions of its map, by which its runs were chosen."""
 
 
-def build_float_graph(prepared: Prepared, options: OnnxInt8Options) -> FloatGraph:
+def build_float_graph(
+    prepared: Prepared, options: OnnxInt8Options, *, positions: Mapping[str, int] | None = None
+) -> FloatGraph:
     """The prepared graph, which is left as it was, in standard operators.
 
+    positions: of the same network at another size, whose runs of MixConv branches are to be taken.
     Raises NotExportableError: operators that take no batch axis.
     """
     model = prepared.model.clone()
     batch = BatchAxis(size=options.batch)
     layers = source_layers(model.graph)
     generalise(model, batch)
-    lowering = _Lowering(model, options, batch, layers)
+    lowering = _Lowering(model, options, batch, layers, dict(positions or {}))
     lowering.run()
     for name in ungroup_small_groups(model.graph, options.float_layers):
         layers[lowering.owners[name]].form = "dense"
@@ -89,6 +94,7 @@ def build_float_graph(prepared: Prepared, options: OnnxInt8Options) -> FloatGrap
         biases=tuple(lowering.biases),
         stays_float=lowering.stays_float,
         sources=lowering.sources,
+        positions=lowering.positions,
     )
 
 
@@ -147,7 +153,12 @@ class _Lowering:
     """Replaces the named nodes of one graph and keeps the records."""
 
     def __init__(
-        self, model: ir.Model, options: OnnxInt8Options, batch: BatchAxis, layers: dict[str, SourceLayer]
+        self,
+        model: ir.Model,
+        options: OnnxInt8Options,
+        batch: BatchAxis,
+        layers: dict[str, SourceLayer],
+        positions: dict[str, int],
     ) -> None:
         self.splicer = Splicer(model.graph)
         self.owners: dict[str, str] = {}
@@ -159,6 +170,7 @@ class _Lowering:
         self._options = options
         self._batch = batch
         self._layers = layers
+        self.positions = positions
 
     def run(self) -> None:
         """All of them, in order."""
@@ -212,7 +224,8 @@ class _Lowering:
         layer = read_mixconv(node)
         output_name = layer.output.name or ""
         record = self._layers[output_name]
-        lowered = lower_mixconv_int8(layer, self._batch)
+        positions = self.positions.setdefault(output_name, layer.output_chw[1] * layer.output_chw[2])
+        lowered = lower_mixconv_int8(layer, self._batch, positions)
         removed = [item.outputs[0].name or "" for item in lowered.replacement.removed if item.op_type == "Conv"]
         expansion = next((self._layers[name] for name in removed if name in self._layers), None)
         self.splicer.apply(lowered.replacement)

@@ -44,22 +44,22 @@ class LoweredMixConv:
     """New values, each with the value of the graph before whose numbers it holds."""
 
 
-def lower_mixconv_int8(layer: MixConvLayer, batch: BatchAxis) -> LoweredMixConv:
-    """The layer in standard operators, in the form that costs least in int8."""
+def lower_mixconv_int8(layer: MixConvLayer, batch: BatchAxis, positions: int | None = None) -> LoweredMixConv:
+    """The layer in standard operators, in the form that costs least in int8. positions: of another map than its own."""
     if not layer.is_depthwise:
         return _plain(layer, batch, "parallel", "branches that mix channels")
     expansion = find_expansion(layer.x)
     if expansion is None:
         return _plain(layer, batch, "merged", "no expansion of its own in front: one kernel holds all branches")
-    runs = cheapest_runs(layer)
+    runs = cheapest_runs(layer, positions)
     if len(runs) == 1:
         return _plain(layer, batch, "merged", "one kernel costs less than another run of convolutions")
     return _runs(layer, batch, expansion, runs)
 
 
-def cheapest_runs(layer: MixConvLayer) -> tuple[tuple[Branch, ...], ...]:
+def cheapest_runs(layer: MixConvLayer, positions: int | None = None) -> tuple[tuple[Branch, ...], ...]:
     """Neighbouring branches in runs, each with one kernel, so that the sum of all costs is least."""
-    positions = layer.output_chw[1] * layer.output_chw[2]
+    positions = positions or layer.output_chw[1] * layer.output_chw[2]
     best: list[tuple[float, tuple[tuple[Branch, ...], ...]]] = [(0.0, ())]
     for stop in range(1, len(layer.branches) + 1):
         ways = []

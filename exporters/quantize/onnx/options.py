@@ -36,6 +36,8 @@ class OnnxInt8Options:
     """Module paths of layers that stay in float."""
     io_dtype: str = "float32"
     """Of inputs and outputs."""
+    dynamic_size: bool = False
+    """Whether height and width are left open in the file."""
 
     def __post_init__(self) -> None:
         problems = [

@@ -171,7 +171,7 @@ class Plan:
             return
         if node in self.routing or node in self.mixing or module_path(node) in self._float_layers:
             return
-        if node.outputs[0].name in self._stays_float:
+        if node.outputs[0].name in self._stays_float or node.outputs[0].dtype == ir.DataType.INT64:
             return
         integers = (Role.PRODUCT, Role.ELEMENT, Role.MOVE)
         uses = [use for output in node.outputs for use in output.uses()]

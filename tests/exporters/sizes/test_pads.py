@@ -82,6 +82,27 @@ def test_an_image_is_filled_up_to_a_multiple() -> None:
     assert_same_everywhere(draw)
 
 
+@pytest.mark.parametrize("only_width", [False, True])
+def test_a_map_with_channels_last_is_padded(only_width: bool) -> None:
+    rule = SameRule(extent=3, stride=2)
+
+    def draw(height: int, width: int) -> onnx.ModelProto:
+        (top, bottom), (left, right) = rule.pads(height), rule.pads(width)
+        amounts = [0, 0, left, 0, 0, 0, right, 0] if only_width else [0, top, left, 0, 0, bottom, right, 0]
+        nodes = [node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]), node("Pad", ["t", "amounts"])]
+        return graph(nodes, height, width, amounts=amounts)
+
+    assert_same_everywhere(draw)
+
+
+def test_pads_of_axes_apart_are_refused() -> None:
+    def draw(height: int, width: int) -> onnx.ModelProto:
+        return graph([node("Pad", ["x", "amounts"])], height, width, amounts=[0, 1, 0, width % 2, 0, 0, 0, 0])
+
+    with pytest.raises(NotExportableError, match="are not those of two neighbouring axes"):
+        freed(draw)
+
+
 @pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool"])
 def test_a_pooling_pads_itself(op_type: str) -> None:
     rule = SameRule(extent=3, stride=2)

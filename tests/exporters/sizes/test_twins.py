@@ -36,6 +36,15 @@ def test_nodes_stand_beside_each_other_with_what_differs() -> None:
     assert [value.name for value in found.earlier(add.node)] == ["x", "r", "p"]
 
 
+def test_an_attribute_that_is_left_out_is_its_default() -> None:
+    def draw(height: int, width: int) -> onnx.ModelProto:
+        said = {"auto_pad": "NOTSET", "pads": [0] * 4, "strides": [1, 1], "ceil_mode": 0} if height < 20 else {}
+        return graph([node("MaxPool", ["x"], kernel_shape=[2, 2], **said)], height, width)
+
+    (pool,) = twins(draw).sites
+    assert pool.differing_attributes == ()
+
+
 def test_another_operator_at_another_size_is_named_with_both() -> None:
     def draw(height: int, width: int) -> onnx.ModelProto:
         return graph([node("Relu" if height < 20 else "Neg", ["x"], ["a"]), node("Abs", ["a"])], height, width)
