@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import onnx
@@ -34,9 +37,12 @@ def to_onnx(path: Path, program: ExportedProgram, module: ProgramModule, size: S
     shapes = input_shapes(program)
     try:
         with without_noise(), torch.no_grad():
-            if any(not isinstance(length, int) for shape in shapes for length in shape):
-                examples = tuple(torch.zeros(_at_one_image(str(path), shape, size)) for shape in shapes)
-                program = torch.export.export(module.graph, examples)
+            is_open = any(not isinstance(length, int) for shape in shapes for length in shape)
+            # The exporter folds norms into convolutions in the program's own precision: halves would be rounded twice.
+            if is_open or not module.is_float32:
+                sizes = [_at_one_image(str(path), shape, size) if is_open else shape for shape in shapes]
+                examples = tuple(torch.zeros(shape) for shape in sizes)  # type: ignore[arg-type]  # numbers by now
+                program = torch.export.export(module.in_float32(), examples)
             converted = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -63,7 +69,7 @@ def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> o
     example, result = _working(place, module, (size[0], size[1], size[2]))
     content = io.BytesIO()
     try:
-        with without_noise(), torch.no_grad():
+        with without_noise(), _descriptors_closed(), torch.no_grad():
             torch.onnx.export(
                 module.script,
                 (example,),
@@ -76,6 +82,24 @@ def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> o
     except Exception as error:
         raise _not_converted(path, error) from error
     return _named(onnx.load_model_from_string(content.getvalue()))
+
+
+@contextlib.contextmanager
+def _descriptors_closed() -> Iterator[None]:
+    """Within the context nothing reaches the terminal: the older exporter prints its graph from C++ when it fails."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = {number: os.dup(number) for number in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in saved:
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, copy in saved.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
 
 
 def _working(place: str, module: nn.Module, size: tuple[int, int, int]) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:

@@ -111,6 +111,28 @@ class ProgramModule(nn.Module):
             # What torch returns refuses eval() and copies; a plain graph module does not.
             self.graph = fx.GraphModule(graph, graph.graph)
 
+    @property
+    def is_float32(self) -> bool:
+        """Whether all its numbers and the precisions that it names are float32."""
+        named = [item for node in self.graph.graph.nodes for item in _dtypes(node)]
+        stored = [tensor.dtype for tensor in self.state_dict().values() if tensor.is_floating_point()]
+        return all(dtype is torch.float32 for dtype in (*named, *stored))
+
+    def in_float32(self) -> fx.GraphModule:
+        """The program's graph with every number and every precision that it names in float32."""
+        with without_noise():
+            graph = copy.deepcopy(self.graph).float()
+        for node in list(graph.graph.nodes):
+            if "_assert_tensor_metadata" in str(node.target):
+                graph.graph.erase_node(node)
+            elif node.op == "call_function":
+                change = fx.node.map_aggregate
+                node.args, node.kwargs = change((node.args, dict(node.kwargs)), _to_float32)
+            elif node.op == "get_attr":
+                _attribute_to_float32(graph, str(node.target))
+        graph.recompile()
+        return graph
+
     def __deepcopy__(self, memo: dict[int, Any]) -> ProgramModule:
         other = ProgramModule.__new__(ProgramModule)
         nn.Module.__init__(other)
@@ -121,6 +143,35 @@ class ProgramModule(nn.Module):
     def forward(self, *inputs: torch.Tensor) -> Any:  # the structure of the program's results
         """The program's results in the precision of its first input."""
         return _InPrecision(self.graph, inputs[0].dtype).run(*inputs)
+
+
+def _to_float32(item: Any) -> Any:
+    return torch.float32 if isinstance(item, torch.dtype) and item in _FLOATS else item
+
+
+def _dtypes(node: fx.Node) -> list[torch.dtype]:
+    """The floating-point precisions that a node names, of its arguments and of the placeholders' samples."""
+    found: list[torch.dtype] = []
+    fx.node.map_aggregate((node.args, dict(node.kwargs)), lambda item: _note(item, found))
+    sample = node.meta.get("val") if node.op == "placeholder" else None
+    if isinstance(sample, torch.Tensor):
+        _note(sample.dtype, found)
+    return found
+
+
+def _note(item: Any, found: list[torch.dtype]) -> Any:
+    if isinstance(item, torch.dtype) and item in _FLOATS:
+        found.append(item)
+    return item
+
+
+def _attribute_to_float32(graph: fx.GraphModule, target: str) -> None:
+    """A stored tensor that is neither weight nor buffer."""
+    owner_path, _, name = target.rpartition(".")
+    owner = graph.get_submodule(owner_path)
+    value = getattr(owner, name)
+    if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype is not torch.float32:
+        setattr(owner, name, value.float())
 
 
 class _InPrecision(fx.Interpreter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,11 @@ def read_program(
         images=found.oracle.images,
         output_names=tuple(value.name for value in proto.graph.output),
     )
+    if kind is FileKind.EXPORTED_PROGRAM and not program.is_float32:
+        found_notes = (
+            "the program holds other numbers than float32: it is computed, exported and compared in float32",
+        )
+        found = dataclasses.replace(found, notes=(*found_notes, *found.notes))
     notes = [note.replace("the file", "the program") for note in found.notes]
     if not oracle.computes_in_float64:
         notes.append(

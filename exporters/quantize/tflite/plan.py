@@ -17,6 +17,7 @@ from condmix.exporters.quantize.tflite.roles import (
     largest_input,
     moves_only,
 )
+from condmix.exporters.quantize.tflite.versions import NO_INT16
 from condmix.exporters.tflite.model import Operation, TfliteModel
 from condmix.exporters.tflite.schema import Operator, TensorType
 
@@ -73,6 +74,8 @@ def plan_model(model: TfliteModel, mode: str, float_layers: frozenset[str], *, i
             settled[id(operation)] = Choice(arithmetic=Arithmetic.FLOAT, why=ASKED)
         elif has_stored_filter(operation) or operation.operator is Operator.BATCH_MATMUL:
             settled[id(operation)] = weighted(operation, roles)
+        elif mode == "int16" and operation.operator in NO_INT16:
+            settled[id(operation)] = Choice(arithmetic=Arithmetic.FLOAT, why="the runtime has no int16 kernel for it")
         elif operation.operator in WEIGHTED:
             settled[id(operation)] = Choice(arithmetic=Arithmetic.FLOAT, why=COMPUTED)
     wanted = _wanted(model, settled)

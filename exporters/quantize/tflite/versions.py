@@ -50,6 +50,8 @@ INT16_VERSIONS = {
     Operator.RELU: 3,
     Operator.RELU6: 3,
 }
+NO_INT16 = frozenset({Operator.DEPTH_TO_SPACE})
+"""The runtime has them in int8 only."""
 HYBRID_VERSIONS = {Operator.CONV_2D: 2, Operator.FULLY_CONNECTED: 9}
 QUANTIZE_FLOAT, QUANTIZE_INTEGER = 1, 2
 DEQUANTIZE_TENSOR, DEQUANTIZE_CHANNELS = 2, 5

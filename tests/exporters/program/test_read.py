@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,9 @@ from condmix.exporters.options import ExportOptions
 from condmix.exporters.program.read import ProgramSource, read_program
 from condmix.exporters.verify.verify import verify
 from condmix.models.file_kind import identify
+from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.tolerance import Tolerance
-from tests.exporters.program.programs import SIZE, save_exported, save_scripted
+from tests.exporters.program.programs import SIZE, network, save_exported, save_scripted
 
 
 def silent(_stage: str) -> None:
@@ -50,6 +53,23 @@ def test_a_program_is_recognised_and_proven(name: str, images: int, request: pyt
         report_progress=silent,
     )
     assert proof.passed, proof.final.sentence()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_computed_in_float32(dtype: torch.dtype, tmp_path: Path) -> None:
+    module = network().to(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(module, (torch.zeros(1, *SIZE, dtype=dtype),)), tmp_path / "half.pt2")
+    found = read(tmp_path / "half.pt2")
+    assert "the program holds other numbers than float32: it is computed" in found.notes[0]
+    images = np.random.default_rng(0).standard_normal((2, *SIZE)).astype(np.float32)
+    with torch.no_grad():
+        expected = copy.deepcopy(module).double()(torch.from_numpy(images).double()).numpy()
+    np.testing.assert_allclose(found.oracle.float64(images, ["logits"])["logits"], expected, rtol=1e-6, atol=1e-6)
+    final = build_from(found.captured, ExportOptions(batch=None), {}, silent).final.proto.SerializeToString()
+    given = OnnxRuntimeBackend().open(final, threads=1).run({"input": images})["logits"]
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["exported_three", "traced", "frozen"])

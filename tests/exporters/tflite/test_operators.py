@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 
+from condmix.exporters.tflite.choosing import CHOICES
 from condmix.exporters.tflite.lower_graph import CARRIES_ACTIVATION, LOWERINGS
 from condmix.exporters.tflite.movement import MOVEMENTS
 from condmix.exporters.tflite.operators import OPERATORS
@@ -11,7 +12,7 @@ from condmix.exporters.tflite.resampling import RESAMPLINGS
 
 
 def test_no_operator_is_in_two_tables() -> None:
-    assert len(LOWERINGS) == len(OPERATORS) + len(MOVEMENTS) + len(RESAMPLINGS)
+    assert len(LOWERINGS) == len(OPERATORS) + len(MOVEMENTS) + len(RESAMPLINGS) + len(CHOICES)
 
 
 def test_every_name_is_an_operator_of_onnx() -> None:
