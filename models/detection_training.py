@@ -33,7 +33,7 @@ class DetectionTrainingSettings(TrainingSettings):
     batch_size: int = 16
     learning_rate: float = 0.02
     weight_decay: float = 0.01
-    routing_rate: float = 0.5
+    routing_rate: float = 2.0
     """Faster, with this large learning rate, gates close for good before they have learnt to tell pictures apart."""
     label_smoothing: float = 0.0
     pictures: int = 512
