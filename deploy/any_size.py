@@ -68,12 +68,13 @@ def size_metadata(sizes: FreeSize) -> dict[str, str]:
 
 def _problem(source: Source, names: list[str], sides: Sides) -> str | None:
     """What the network says at that size; None where it runs."""
-    image = np.zeros((1, source.network.input_size[0], *sides), dtype=np.float32)
+    channels = source.network.input_size[0]
+    image = np.zeros((1, channels, *sides), dtype=np.float32)
     try:
         source.oracle.float64(image, names)
     except Exception as error:  # noqa: BLE001 - it is somebody's network: it may raise anything
         text = str(error.__cause__ or error) or type(error).__name__
-        return text.splitlines()[0]
+        return f"{_place(source, (channels, *sides))}{text.splitlines()[0]}"
     return None
 
 
@@ -84,3 +85,14 @@ def size_notes(sizes: FreeSize) -> tuple[str, ...]:
         found.append(f"the network takes {sizes.sentence()}: at others the file may fail, or compute nothing sound")
     found += [f"not compared, for the network itself does not run there: {text}" for text in sizes.not_run]
     return tuple(found)
+
+
+def _place(source: Source, input_size: tuple[int, int, int]) -> str:
+    """The module that stops, in front of what it says; nothing where no module is known."""
+    module = getattr(source.network, "module", None)
+    if module is None:
+        return ""
+    from condmix.exporters.sizes.failing_module import failing_module
+
+    path = failing_module(module, input_size)
+    return "" if path is None else f"{path or 'network'}: "

@@ -31,6 +31,9 @@ def summarise(outcome: ExportOutcome, *, in_detail: bool = False) -> str:
     network = outcome.network
     found = _plural_layers(outcome.files[0].layers)
     size = size_text(network.input_size, outcome.plan.batch)
+    onnx = outcome.plan.choices.onnx
+    if onnx is not None and onnx.dynamic_size:
+        size = f"{size} and other sizes"
     head = f"condmix {condmix_version()}  {network.architecture}  {size}  {found}"
     warnings = dict.fromkeys(line for file in outcome.files for line in file.verification.warnings)
     sections: tuple[Section, ...] = (

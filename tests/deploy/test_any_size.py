@@ -6,13 +6,20 @@ import json
 from pathlib import Path
 
 import onnx
+import onnx_ir
 import pytest
 import torch
 
-from condmix.deploy.any_size import size_notes
+from condmix.deploy.any_size import choose_for, size_notes
+from condmix.deploy.source import Source
+from condmix.exporters.captured import Captured
+from condmix.exporters.errors import NotExportableError
 from condmix.exporters.sizes.choice import FreeSize
+from condmix.exporters.verify.torch_oracle import TorchOracle
+from condmix.models.network import TorchNetwork
+from condmix.models.preprocessing import Preprocessing
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
-from tests.conformance.any_size_networks import segmenter
+from tests.conformance.any_size_networks import Flattened, segmenter
 from tests.deploy.conftest import Run
 
 FACTORY = "tests.conformance.any_size_networks:segmenter"
@@ -82,6 +89,26 @@ def test_what_has_one_size_is_refused(
     ran = condmix("export", weights, "--dynamic-size", "-o", tmp_path / "net.onnx", *flags)
     assert (ran.code, list(tmp_path.iterdir())) == (code, [weights])
     assert text in ran.err
+
+
+def test_a_network_of_one_size_is_refused_with_the_module_that_stops(weights: Path) -> None:
+    graph = onnx_ir.Graph([], [onnx_ir.Value(name="logits")], nodes=[])
+    module = Flattened().eval()
+    network = TorchNetwork(
+        architecture="flattened",
+        settings={},
+        input_size=(3, 24, 24),
+        preprocessing=Preprocessing.default(3),
+        class_names=None,
+        source=weights,
+        source_sha256=None,
+        notes=(),
+        module=module,
+    )
+    captured = Captured(model=onnx_ir.Model(graph, ir_version=9), taps=())
+    source = Source(network=network, captured=captured, oracle=TorchOracle(module=module))
+    with pytest.raises(NotExportableError, match="at 41x92: classifier: mat1 and mat2 shapes cannot be multiplied"):
+        choose_for(source)
 
 
 def test_notes_say_what_is_left() -> None:
