@@ -8,9 +8,15 @@ from collections.abc import Mapping, Sequence
 from condmix.deploy.bundle.collect import Collected, SourceArtifact
 from condmix.deploy.bundle.source_record import Plain, SourceRecord, items, mapping, text
 from condmix.runtime.bundle.artifact_check import ArtifactCheck
+from condmix.runtime.output_kind import CLASSES, EMBEDDING, LABELS
 
 NOT_SAID = "not said"
 _MOST_CLASSES = 20
+KIND_WORDS = {
+    CLASSES: "scores of classes, the largest names the class",
+    LABELS: "a probability for each label on its own, a label holds above 0.5",
+    EMBEDDING: "an embedding, whose direction counts",
+}
 
 
 def network_facts(collected: Collected) -> list[tuple[str, str]]:
@@ -86,6 +92,8 @@ def output_lines(collected: Collected) -> list[str]:
         lines += [f"The task is to name one of {len(classes)} classes, in this order: {shown}{more}."]
     else:
         lines += ["What the places of an output mean is not said."]
+    kinds = next((one.reference.kinds for one in collected.artifacts if one.reference.kinds), {})
+    lines += [f"{name}: {KIND_WORDS[kind]}." for name, kind in kinds.items() if kind in KIND_WORDS]
     return lines
 
 
@@ -146,6 +154,15 @@ def example_lines(collected: Collected) -> list[str]:
     given = json.dumps(f"input/{next(iter(first.reference.inputs))}")
     lines = ["import numpy"]
     if first.path.suffix.lower() == ".onnx":
+        if len(first.reference.inputs) > 1:
+            return [
+                *lines,
+                "import onnxruntime",
+                f'given = numpy.load("model/{reference}")',
+                f'session = onnxruntime.InferenceSession("model/{name}")',
+                "names = [one.name for one in session.get_inputs()]",
+                'print(session.run(None, {name: given[f"input/{name}"][:1] for name in names}))',
+            ]
         return [
             *lines,
             "import onnxruntime",
@@ -158,8 +175,13 @@ def example_lines(collected: Collected) -> list[str]:
         "from ai_edge_litert.interpreter import Interpreter",
         f'interpreter = Interpreter("model/{name}")',
         "interpreter.allocate_tensors()",
-        "wanted = interpreter.get_input_details()[0]",
-        'interpreter.set_tensor(wanted["index"], numpy.zeros(wanted["shape"], wanted["dtype"]))',
+        *(
+            ["wanted = interpreter.get_input_details()[0]"]
+            if len(first.reference.inputs) == 1
+            else ["for wanted in interpreter.get_input_details():"]
+        ),
+        "    " * (len(first.reference.inputs) > 1)
+        + 'interpreter.set_tensor(wanted["index"], numpy.zeros(wanted["shape"], wanted["dtype"]))',
         "interpreter.invoke()",
         'print(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))',
     ]

@@ -148,11 +148,11 @@ def test_a_dynamic_file_is_proven_at_every_batch_and_runs_at_another(plan: MakeP
     assert "Nx1x32x32" in summarise(outcome)
 
 
+@pytest.mark.usefixtures("graph_given")
 def test_given_images_are_the_ones_verified_on(
     plan: MakePlan, built: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "build_from", lambda *_arguments: built)
-    monkeypatch.setattr("condmix.exporters.capture.capture", lambda *_arguments: None)
     folder = tmp_path / "in"
     folder.mkdir()
     images = np.random.default_rng(0).standard_normal((3, 1, 32, 32)).astype(np.float32)
