@@ -195,7 +195,8 @@ def export(
     With --int8 the files are NAME_int8.onnx and NAME_int8.tflite, beside the ranges that they rest on.
 
     MODEL may be an .onnx file that anybody exported: its own results are the yardstick, and the ONNX file is
-    NAME_condmix.onnx.
+    NAME_condmix.onnx. It may be a .pt2 of torch.export, or TorchScript (give --input-size): the program itself is the
+    yardstick, and nothing but torch's operators is run.
     """
     detection = take_detection_flags(more)
     tune_flags, int8_flags = take_tune_flags(more), int8_flags_of(more)

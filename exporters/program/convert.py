@@ -18,6 +18,7 @@ from condmix.exporters.captured import CAPTURE_OPSET
 from condmix.exporters.errors import ProgramInputError
 from condmix.exporters.program.exported import ProgramModule, without_noise
 from condmix.exporters.program.refused import first_line, refused
+from condmix.exporters.program.retrace import retraced
 from condmix.exporters.program.scripted import ScriptedModule
 from condmix.exporters.structure import located_tensors, names_of
 
@@ -67,21 +68,42 @@ def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> o
         text = "TorchScript does not say the size of its input: give --input-size CxHxW"
         raise refused(place, "PROGRAM_INPUT_SIZE", text)
     example, result = _working(place, module, (size[0], size[1], size[2]))
-    content = io.BytesIO()
+    names = _output_names(len(result))
     try:
-        with without_noise(), _descriptors_closed(), torch.no_grad():
-            torch.onnx.export(
-                module.script,
-                (example,),
-                content,  # type: ignore[arg-type]  # a stream is taken as well, its annotation forgets
-                dynamo=False,
-                opset_version=SCRIPT_OPSET,
+        return _named(_by_older_exporter(module, example, names))
+    except Exception as error:  # noqa: BLE001 (a graph that it cannot convert is run once and taken to the newer one)
+        first = error
+    try:
+        with without_noise(), _descriptors_closed():
+            converted = torch.onnx.export(
+                retraced(module, example),
+                dynamo=True,
+                verbose=False,
+                opset_version=CAPTURE_OPSET,
+                optimize=True,
                 input_names=["input"],
-                output_names=_output_names(len(result)),
+                output_names=names,
             )
     except Exception as error:
-        raise _not_converted(path, error) from error
-    return _named(onnx.load_model_from_string(content.getvalue()))
+        raise _not_converted(path, first) from error
+    assert converted is not None
+    return _named(converted.model_proto)
+
+
+def _by_older_exporter(module: ScriptedModule, example: torch.Tensor, names: list[str]) -> onnx.ModelProto:
+    """The graph that TorchScript itself is written as: modules keep their paths. Raises whatever torch raises."""
+    content = io.BytesIO()
+    with without_noise(), _descriptors_closed(), torch.no_grad():
+        torch.onnx.export(
+            module.script,
+            (example,),
+            content,  # type: ignore[arg-type]  # a stream is taken as well, its annotation forgets
+            dynamo=False,
+            opset_version=SCRIPT_OPSET,
+            input_names=["input"],
+            output_names=names,
+        )
+    return onnx.load_model_from_string(content.getvalue())
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def read(path: Path, size: tuple[int | None, int, int] | None = SIZE) -> Program
 
 @pytest.mark.parametrize(
     ("name", "images"),
-    [("exported", 1), ("exported_dynamic", 1), ("exported_three", 3), ("traced", 3), ("frozen", 1)],
+    [("exported_dynamic", 1), ("exported_three", 3), ("traced", 3), ("frozen", 1)],
 )
 def test_a_program_is_recognised_and_proven(name: str, images: int, request: pytest.FixtureRequest) -> None:
     found = read(request.getfixturevalue(name))
@@ -55,8 +55,8 @@ def test_a_program_is_recognised_and_proven(name: str, images: int, request: pyt
     assert proof.passed, proof.final.sentence()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_halves_are_computed_in_float32(dtype: torch.dtype, tmp_path: Path) -> None:
+def test_halves_are_computed_in_float32(tmp_path: Path) -> None:
+    dtype = torch.bfloat16
     module = network().to(dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
