@@ -67,7 +67,7 @@ def _command() -> list[str]:
 
 def _one_process(command: Sequence[str]) -> tuple[list[dict[str, object]], str]:
     """What it told, input by input, and what it died of."""
-    seconds = SECONDS_BEYOND + int(command[-2])
+    seconds = SECONDS_BEYOND + 2 * int(command[-2])
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
