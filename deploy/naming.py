@@ -62,16 +62,17 @@ def extra_inputs_of(
     return dict(pairs)
 
 
+extra_input_option = click.option(
+    "--extra-input",
+    "more_inputs",
+    multiple=True,
+    metavar="NAME=SHAPE",
+    type=ExtraInput(),
+    callback=extra_inputs_of,
+    help="What the forward takes behind the image, such as context=16; may be given several times.",
+)
 _NAMING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any function
-    click.option(
-        "--extra-input",
-        "more_inputs",
-        multiple=True,
-        metavar="NAME=SHAPE",
-        type=ExtraInput(),
-        callback=extra_inputs_of,
-        help="What the forward takes behind the image, such as context=16; may be given several times.",
-    ),
+    extra_input_option,
     click.option(
         "--output-names",
         metavar="NAME[,...]",

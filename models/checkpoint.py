@@ -260,7 +260,10 @@ def _try_out(
         message = (
             f"{place}: the network does not run on an input of (batch, channels, height, width) = {shape}: "
             f"{type(error).__name__}: {error}; give the right --input-size"
-            + (", and what the forward takes behind the image with --extra-input" * isinstance(error, TypeError))
+            + (
+                "; what its forward takes behind the image is told with --extra-input (export, inspect)"
+                * isinstance(error, TypeError)
+            )
         )
         raise InputSizeError(message) from error
     if class_names is not None and isinstance(output, Tensor) and output.shape[-1] != len(class_names):

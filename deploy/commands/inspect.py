@@ -17,6 +17,7 @@ from condmix.deploy.input_size import RequestedSize
 from condmix.deploy.inspection import OnnxInspection, WeightsInspection, inspect_onnx, inspect_weights
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
+from condmix.deploy.naming import extra_input_option
 from condmix.deploy.onnx_explanation import COLUMNS, OnnxExplanation, explain_onnx
 from condmix.deploy.parameters import (
     BatchSize,
@@ -38,6 +39,7 @@ _WEIGHTS_ONLY = {
     "settings": "--set",
     "input_size": "--input-size",
     "allow_pickle": "--allow-pickle",
+    "more_inputs": "--extra-input",
     "batch": "--batch",
     "condconv": "--condconv",
     "mixconv": "--mixconv",
@@ -56,6 +58,7 @@ _WEIGHTS_ONLY = {
 )
 @model_argument
 @loading_options
+@extra_input_option
 @click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
 @click.option(
     "--condconv",
@@ -81,6 +84,7 @@ def inspect(
     settings: dict[str, object],
     input_size: RequestedSize | None,
     allow_pickle: bool,
+    more_inputs: dict[str, tuple[int, ...]],
     batch: int | None,
     condconv: str,
     mixconv: str,
@@ -117,6 +121,7 @@ def inspect(
         settings=settings,
         input_size=input_size,
         allow_pickle=allow_pickle,
+        more_inputs=more_inputs,
     )
     options = ExportOptions(batch=batch, condconv=condconv, mixconv=mixconv)
     with stage_progress(quiet=quiet) as report_progress, redirect_stdout(sys.stderr):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,21 @@ def test_what_is_neither_is_refused(tmp_path: Path, network: LoadedNetwork, name
 def test_an_empty_folder_is_refused(tmp_path: Path, network: LoadedNetwork) -> None:
     with pytest.raises(ImagesError, match="holds 0 pictures"):
         read_images(tmp_path, network, batch=1)
+
+
+def test_an_archive_brings_every_input_of_an_image(tmp_path: Path, network: LoadedNetwork) -> None:
+    inputs = {"photo": network.input_size, "context": (5,)}
+    several = dataclasses.replace(network, input_shapes=inputs)
+    generator = np.random.default_rng(0)
+    arrays = {name: generator.standard_normal((4, *shape)).astype(np.float32) for name, shape in inputs.items()}
+    np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
+    given = read_images(tmp_path / "mine.npz", several, batch=1)
+    np.testing.assert_array_equal(given.array_nchw["context"], arrays["context"])
+    np.testing.assert_array_equal(given.array_nchw["photo"], arrays["photo"])
+    assert given.note == "verified on 4 of 4 images in mine.npz"
+    with pytest.raises(ImagesError, match="expected at least 8"):
+        read_images(tmp_path / "mine.npz", several, batch=None)
+    arrays["context"][2] = np.inf
+    np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(ImagesError, match="image 2: NaN or infinity in context"):
+        read_images(tmp_path / "mine.npz", several, batch=1)

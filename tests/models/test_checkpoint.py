@@ -174,6 +174,21 @@ def test_an_input_the_network_does_not_take(small, factory):
     assert text.endswith("; give the right --input-size")
 
 
+def test_an_input_behind_the_image_is_fed_where_it_is_told_of(small, tmp_path, factory):
+    (tmp_path / "checkpoint_told.py").write_text(
+        "import checkpoint_factory\n"
+        "class Told(checkpoint_factory.Small):\n"
+        "    def forward(self, image, context):\n"
+        "        return super().forward(image) * context\n"
+    )
+    told = "checkpoint_told:Told"
+    network = checkpoint.load(small, factory=told, input_size=(3, 8, 8), more_inputs={"context": (4,)})
+    assert network.input_size == (3, 8, 8)
+    text = refusal(InputSizeError, small, factory=told, input_size=(3, 8, 8))
+    assert "missing 1 required positional argument: 'context'" in text
+    assert text.endswith("is told with --extra-input (export, inspect)")
+
+
 @pytest.mark.parametrize("size", [(3, 8), (3, 0, 8), (3, 8.0, 8), (3, 8, True)])
 def test_an_input_size_that_is_none(small, factory, size):
     assert refusal(InputSizeError, small, factory=factory, input_size=size) == (
