@@ -174,7 +174,8 @@ def test_an_input_the_network_does_not_take(small, factory):
     assert text.endswith("; give the right --input-size")
 
 
-def test_an_input_behind_the_image_is_fed_where_it_is_told_of(small, tmp_path, factory):
+@pytest.mark.usefixtures("factory")
+def test_an_input_behind_the_image_is_fed_where_it_is_told_of(small, tmp_path):
     (tmp_path / "checkpoint_told.py").write_text(
         "import checkpoint_factory\n"
         "class Told(checkpoint_factory.Small):\n"

@@ -110,3 +110,25 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ModelUnreadableError):
         run_onnx(tmp_path / "absent.onnx", threads=1, runs=1, shapes={})
     assert list(scratch.iterdir()) == []
+
+
+def test_a_dequantizer_that_several_float_operators_read_is_one(tmp_path: Path):
+    """Without optimisation the runtime copies it for each reader, in use it does not."""
+    scale, zero = numpy_helper.from_array(np.float32(0.1), "s"), numpy_helper.from_array(np.uint8(128), "z")
+    graph = helper.make_graph(
+        [
+            helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+            helper.make_node("HardSigmoid", ["d"], ["gate"]),
+            helper.make_node("Mul", ["d", "gate"], ["y"]),
+        ],
+        "gated",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 8, 8])],
+        [scale, zero],
+    )
+    path = tmp_path / "gated.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    run = run_onnx(path, threads=1, runs=2, shapes={})
+    assert sum(node.op_type == "DequantizeLinear" for node in run.graph.nodes) == 1
+    assert run.calls == (1,) * len(run.graph.nodes)
