@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from condmix.deploy.detect.flags import suppression_options
+from condmix.deploy.detect.location import make_folder
 from condmix.deploy.errors import PlanError, UnreadableFileError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained
@@ -67,7 +68,10 @@ def detect(
         from condmix.deploy.picture_files import read_picture, read_pixels
         from condmix.runtime.detection.suppression import SuppressionSettings
 
-        require_room(tuple(targets.values()), overwrite=overwrite)
+        for folder in {path.parent for path in targets.values()}:
+            make_folder(folder)
+        if targets:
+            require_room(tuple(targets.values()), overwrite=overwrite)
         detector = open_detector(file)
         settings = SuppressionSettings(
             score_threshold=score_threshold, iou_threshold=iou_threshold, max_detections=max_detections
@@ -91,7 +95,6 @@ def detect(
                 drawn[targets[picture]] = stream.getvalue()
         with pending_files(overwrite=overwrite) as files:
             for path, content in drawn.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
                 files.write(path, content)
             files.commit()
     _tell(rows, drawn, file, as_json=as_json)

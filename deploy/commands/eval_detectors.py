@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from condmix.deploy.errors import OutputError, PlanError
+from condmix.deploy.detect.location import make_folder
+from condmix.deploy.errors import PlanError
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.json_text import to_json
 from condmix.deploy.terminal import console, stage_progress
@@ -36,7 +37,7 @@ def evaluate_detectors(
     from condmix.deploy.atomic import require_room
 
     targets = (output / JSON_FILE, output / PAGE)
-    _make_folder(output)
+    make_folder(output)
     require_room(targets, overwrite=overwrite)
     with stage_progress(quiet=quiet) as report_progress:
         report_progress("start")
@@ -61,10 +62,3 @@ def evaluate_detectors(
         click.echo(sentence)
     click.echo(f"report: {targets[1]}")
     return ExitCode.OK
-
-
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(output, error) from error

@@ -29,7 +29,9 @@ def draw(pixels_hwc: np.ndarray, found: Detections, class_names: Sequence[str]) 
         left, top, right, bottom = (float(value) for value in corners)
         canvas.rectangle((left, top, right, bottom), outline=colour, width=max(2, size // 8))
         text = f"{class_names[label]} {found.scores[index]:.2f}"
-        start = (left, top - 1.3 * size if top > 1.3 * size else top)
+        # A box that shows several classes has their words below each other.
+        rank = int((found.anchors[:index] == found.anchors[index]).sum())
+        start = (left, (top - 1.3 * size if top > 1.3 * size else top) + 1.3 * size * rank)
         canvas.rectangle(canvas.textbbox(start, text, font=font), fill=colour)
         canvas.text(start, text, fill="black", font=font)
     return image

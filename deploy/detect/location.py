@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from condmix.deploy.errors import OutputError
+
 ANNOTATIONS, IMAGES = "annotations.json", "images"
+
+
+def make_folder(folder: Path) -> None:
+    """The folder is there. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(folder, error) from error
 
 
 def is_detection_set(path: Path | str) -> bool:

@@ -45,7 +45,8 @@ def test_from_pictures_to_detections(condmix: Run, trained: tuple[Path, Path], t
     drawing = tmp_path / "found.png"
     ran = condmix("detect", file, picture, "-o", drawing, "--score-threshold", 0, "--max-detections", 3, "-q")
     assert ran.code == 0, ran.err
-    assert Image.open(drawing).size == (512, 512)
+    with Image.open(drawing) as image:
+        assert image.size == (512, 512)
     ran = condmix("detect", file, picture, "--score-threshold", 0, "--max-detections", 3, "--json", "-q")
     rows = json.loads(ran.out)["detections"]
     assert len(rows) == 3
