@@ -121,7 +121,7 @@ def test_a_node_that_only_the_look_at_it_copies_is_one(tmp_path: Path, monkeypat
         copies = [event for event in events if event["name"] == "0_kernel_time"]
         return [*events, *({**event, "name": "0/duplicated_kernel_time"} for event in copies)]
 
-    path = write_float(tmp_path / "float.onnx")
+    path = write_float(tmp_path)
     plain = run_onnx(path, threads=1, runs=2, shapes={})
     monkeypatch.setattr(onnx_run, "_profile", with_a_copy)
     copied = run_onnx(path, threads=1, runs=2, shapes={})
