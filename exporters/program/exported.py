@@ -46,6 +46,15 @@ def load_exported(path: Path, *, allow_pickle: bool) -> ExportedProgram:
     return program
 
 
+def as_module(path: Path, program: ExportedProgram) -> ProgramModule:
+    """The program ready to run. Raises ProgramInputError for one whose parts do not belong together."""
+    try:
+        return ProgramModule(program)
+    except Exception as error:  # a description that was changed by hand, or damaged
+        text = f"its parts do not belong together: {first_line(error)}: save it again"
+        raise refused(str(path), "PROGRAM_DAMAGED", text) from error
+
+
 @contextlib.contextmanager
 def without_noise() -> Iterator[None]:
     """Within the context torch does not warn or log: what goes wrong is said by our own errors."""
@@ -199,4 +208,4 @@ class _InPrecision(fx.Interpreter):
         return self._dtype if item in _FLOATS and isinstance(item, torch.dtype) else item
 
 
-__all__ = ["ProgramModule", "load_exported", "training_operators", "without_noise"]
+__all__ = ["ProgramModule", "as_module", "load_exported", "training_operators", "without_noise"]

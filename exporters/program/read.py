@@ -12,7 +12,7 @@ from torch import nn
 from condmix.exporters.onnx_input.file import OnnxFile
 from condmix.exporters.onnx_input.read import read_content
 from condmix.exporters.program.convert import Size, convert_exported, convert_scripted
-from condmix.exporters.program.exported import ProgramModule, load_exported
+from condmix.exporters.program.exported import as_module, load_exported
 from condmix.exporters.program.oracle import ProgramOracle
 from condmix.exporters.program.scripted import load_scripted
 from condmix.exporters.program.several import ProgramSource, read_several, takes_several
@@ -31,7 +31,7 @@ def read_program(
     program: nn.Module
     if kind is FileKind.EXPORTED_PROGRAM:
         exported = load_exported(path, allow_pickle=allow_pickle)
-        program = ProgramModule(exported)
+        program = as_module(path, exported)
         report_progress("convert")
         if takes_several(exported):
             return read_several(path, exported, program)

@@ -64,10 +64,10 @@ def _onnx_source(path: Path) -> object:
 
 
 def _exported_program(path: Path) -> object:
-    from condmix.exporters.program.exported import load_exported
+    from condmix.exporters.program.exported import as_module, load_exported
     from condmix.models.file_kind import identify
 
-    return identify(path).is_program and load_exported(path, allow_pickle=False)
+    return identify(path).is_program and as_module(path, load_exported(path, allow_pickle=False))
 
 
 def _torchscript(path: Path) -> object:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from condmix.exporters.errors import ProgramInputError
-from condmix.exporters.program.exported import ProgramModule, load_exported, training_operators
+from condmix.exporters.program.exported import ProgramModule, as_module, load_exported, training_operators
 from tests.exporters.program.programs import SIZE, Mixed, changed
 
 
@@ -57,6 +58,15 @@ def test_training_is_refused_by_name(module: nn.Module, said: str, tmp_path: Pat
 def test_inference_has_no_training_operators(exported: Path) -> None:
     assert list(training_operators(load_exported(exported, allow_pickle=False).graph)) == []
     assert Mixed().training
+
+
+def test_parts_that_do_not_belong_together_are_damaged(exported: Path, tmp_path: Path) -> None:
+    def forget(model: Any) -> None:
+        model["graph_module"]["module_call_graph"][0]["signature"] = None
+
+    path = changed(exported, "model.json", forget, tmp_path / "bad.pt2")
+    with pytest.raises(ProgramInputError, match=r"\[PROGRAM_DAMAGED\]"):
+        as_module(path, load_exported(path, allow_pickle=False))
 
 
 def test_another_schema_is_damaged(exported: Path, tmp_path: Path) -> None:
