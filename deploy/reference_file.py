@@ -108,9 +108,7 @@ def reference_of(
     if not all(np.isfinite(rows).all() for rows in rounded.values()):
         return None
     return Reference(
-        inputs={
-            name: np.asarray(array, dtype=np.float32) for name, array in feeds(images_nchw, input_names).items()
-        },
+        inputs={name: np.asarray(array, dtype=np.float32) for name, array in feeds(images_nchw, input_names).items()},
         outputs=rounded,
         outputs_are=f"{yardstick} in float64, rounded to float32, on {images_are}; condmix {condmix_version()}",
         limits=limits,
