@@ -133,9 +133,7 @@ def _accuracy_lines(file: Int8FileOutcome) -> list[str]:
         return []
     limit = "" if guard.max_drop is None else f", allowed {100 * guard.max_drop:.2f}"
     mark = OK if guard.met else FAILED
-    lines = [
-        f"{mark} {_measured(guard)}; float {guard.float_accuracy:.2%}, drop {100 * guard.drop:.2f} points{limit}"
-    ]
+    lines = [f"{mark} {_measured(guard)}; float {guard.float_accuracy:.2%}, drop {100 * guard.drop:.2f} points{limit}"]
     return lines + [f"     back in float: {step.sentence()}" for step in guard.put_back]
 
 
