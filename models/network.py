@@ -18,7 +18,7 @@ class LoadedNetwork:
     """What is known of a network, whatever it was read from.
 
     `architecture` is a name of the zoo, "timm:NAME", "factory:package.module:function", "pickle:CLASS", or
-    "onnx:NAME" for a graph that somebody else exported;
+    "onnx:NAME" or "program:NAME" for a graph that somebody else exported;
     `settings` are the changes to its defaults. `input_size` is channels, height and width of one input.
     `source_sha256` is the check sum of the file at `source`; both are None where there was no file.
     `notes` are sentences on what was done or assumed while loading, for the report. `output_kinds` says what each

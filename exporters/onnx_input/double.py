@@ -89,6 +89,58 @@ class Conv(OpRun):
         return (result if bias is None else result + bias.reshape(1, -1, *(1,) * len(kernel)),)
 
 
+class ConvTranspose(OpRun):
+    """One product of matrices for each place of the kernel, added where the place writes; groups and pads as stated."""
+
+    op_domain = ""
+
+    def _run(
+        self,
+        x: np.ndarray,
+        weight: np.ndarray,
+        bias: np.ndarray | None = None,
+        auto_pad: str | None = None,
+        dilations: Sequence[int] | None = None,
+        group: int | None = None,
+        kernel_shape: Sequence[int] | None = None,
+        output_padding: Sequence[int] | None = None,
+        output_shape: Sequence[int] | None = None,
+        pads: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
+    ) -> tuple[np.ndarray]:
+        if auto_pad not in (None, "", "NOTSET", "VALID") or output_shape:
+            message = "ConvTranspose with auto_pad or output_shape: only stated pads are evaluated in float64"
+            raise NotImplementedError(message)
+        kernel, groups = tuple(kernel_shape or weight.shape[2:]), group or 1
+        rank = len(kernel)
+        step, dilation = tuple(strides or (1,) * rank), tuple(dilations or (1,) * rank)
+        edges, grown = tuple(pads or (0,) * 2 * rank), tuple(output_padding or (0,) * rank)
+        whole = [
+            (length - 1) * stride + (taps - 1) * apart + 1 + more
+            for length, stride, taps, apart, more in zip(x.shape[2:], step, kernel, dilation, grown, strict=True)
+        ]
+        images, per_group = x.shape[0], weight.shape[1]
+        total = np.zeros((images, groups, per_group, *whole), dtype=x.dtype)
+        columns = x.reshape(images, groups, x.shape[1] // groups, -1)
+        by_group = weight.reshape(groups, weight.shape[0] // groups, per_group, *kernel)
+        for place in np.ndindex(*kernel):
+            index: Any = (..., *place)
+            written = np.matmul(by_group[index].transpose(0, 2, 1)[None], columns)
+            window: Any = [
+                slice(tap * apart, tap * apart + (length - 1) * stride + 1, stride)
+                for tap, apart, length, stride in zip(place, dilation, x.shape[2:], step, strict=True)
+            ]
+            index = (..., *window)
+            total[index] += written.reshape(images, groups, per_group, *x.shape[2:])
+        result = total.reshape(images, groups * per_group, *whole)
+        kept: Any = [
+            slice(before, length - after) for before, after, length in zip(edges, edges[rank:], whole, strict=False)
+        ]
+        index = (..., *kept)
+        result = result[index]
+        return (result if bias is None else result + bias.reshape(1, -1, *(1,) * rank),)
+
+
 class MaxPool(OpRun):
     """The largest of the windows, place by place."""
 
@@ -155,7 +207,7 @@ class Erf(OpRun):
         return (np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype),)
 
 
-_OPERATORS = (Conv, MaxPool, AveragePool, Erf)
+_OPERATORS = (Conv, ConvTranspose, MaxPool, AveragePool, Erf)
 
 
 def _padded(

@@ -175,7 +175,7 @@ def _baked_batches(proto: onnx.ModelProto) -> tuple[int, ...]:
     groups = [
         next((item.i for item in node.attribute if item.name == "group"), 1)
         for node in proto.graph.node
-        if node.op_type == "Conv" and node.input[1] not in stored
+        if node.op_type in ("Conv", "ConvTranspose") and node.input[1] not in stored
     ]
     common = int(np.gcd.reduce(groups)) if groups else 1
     return tuple(images for images in range(2, min(common, MOST_IMAGES) + 1) if common % images == 0)

@@ -123,7 +123,7 @@ def _conv(state: Unbaking, node: ir.Node, incoming: Sequence[Place]) -> Answer:
         elif place != wanted:
             return "its weights do not hold the images in the order of its groups"
     state.groups.append((node, group // state.images))
-    return [All(1, 1, static_shape(weight)[0] // state.images)]
+    return [All(1, 1, static_shape(node.outputs[0])[1] // state.images)]
 
 
 def _channelwise(_state: Unbaking, node: ir.Node, incoming: Sequence[Place]) -> Answer:
@@ -241,6 +241,7 @@ _RULES: Mapping[str, Callable[[Unbaking, ir.Node, Sequence[Place]], Answer]] = {
     "Reshape": _reshape,
     "Expand": _expand,
     "Conv": _conv,
+    "ConvTranspose": _conv,
     **dict.fromkeys(CHANNELWISE, _channelwise),
     "MatMul": _matmul,
     "Gemm": _gemm,

@@ -23,7 +23,7 @@ from tests.conformance.cases import CASES
 QUICK = ("flat_bank", "split_dict_same")
 SLOW = (
     "condconv_digits", "mixnet_digits", "expert_bias", "sigmoid_attention", "running_sum", "slice_split",
-    "uneven_split", "kernel_by_norm",
+    "uneven_split", "kernel_by_norm", "transposed_mix",
 )  # fmt: skip
 NAMED = {case.name: case for case in CASES}
 

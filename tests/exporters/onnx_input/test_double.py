@@ -54,6 +54,16 @@ def test_dilated_convolutions() -> None:
     assert_close(one("Conv", (4, 6, 3, 3), dilations=[2, 1], pads=[2, 1, 2, 1]), (2, 6, 9, 11))
 
 
+@pytest.mark.parametrize("more", [{}, {"pads": [1, 0, 2, 1]}, {"output_padding": [1, 0]}, {"dilations": [2, 1]}])
+@pytest.mark.parametrize(("out", "group"), [(4, 1), (2, 3), (1, 6)])
+def test_transposed_convolutions(more: dict[str, object], out: int, group: int) -> None:
+    s = Sketch(11)
+    inputs = ["x", s.weights("w", 6, out, 3, 2), s.weights("b", out * group)]
+    s.nodes.append(helper.make_node("ConvTranspose", inputs, ["y"], group=group, strides=[2, 2], **more))
+    model = s.model({"x": ["a", "b", "c", "d"]}, {"y": ["e", "f", "g", "h"]}, opset=19)
+    assert_close(model, (2, 6, 5, 4))
+
+
 @pytest.mark.parametrize("more", [{}, {"ceil_mode": 1}, {"auto_pad": "SAME_UPPER"}, {"pads": [1, 0, 1, 1]}])
 @pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
 def test_poolings(kind: str, more: dict[str, object]) -> None:
