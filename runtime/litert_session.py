@@ -30,6 +30,7 @@ from condmix.runtime.errors import (
 from condmix.runtime.litert_signature import DescribesItself, ScaledTensorDetails, read_signature
 from condmix.runtime.records import unknown_name
 from condmix.runtime.signature import Signature, Tensor
+from condmix.runtime.tflite_structure import structure_problem
 
 ENGINE = "ai-edge-litert"
 EXTRA = "litert"
@@ -236,6 +237,8 @@ class LiteRtBackend:
             raise ModelUnreadableError(place, reason, "Give the path of a .tflite file.")
         if (len(model) if isinstance(model, bytes) else model.stat().st_size) == 0:
             raise ModelUnreadableError(place, "it is empty", "Export the model again.")
+        if damage := structure_problem(model):
+            raise ModelUnreadableError(place, f"it is damaged: {damage}", "Copy or export it again.")
         source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         resolvers = engine.OpResolverType
         resolver = resolvers.BUILTIN if delegate else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -80,6 +80,8 @@ def read_fleet(path: Path) -> tuple[FleetDevice, ...]:
         raise DeviceAddressError([f"{path}: {error.strerror or error}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeviceAddressError([f"{path}: it is not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise DeviceAddressError([f"{path}: its lists lie too deep within each other"]) from error
     problems = [f"{path}: {unknown_name(key, ('device',))}" for key in content if key != "device"]
     tables = content.get("device", {})
     if not isinstance(tables, dict) or not tables:

@@ -114,6 +114,15 @@ NIGHTLY = (
     "timm:mixnet_xxl",
     "timm:tf_mixnet_m",
     "timm:tf_mixnet_l",
+    "timm:efficientnet_cc_b0_8e",
+    "timm:tf_efficientnet_cc_b0_8e",
+    "timm:mixnet_m",
+    "timm:mixnet_l",
+    "mixnet_m",
+    "mixnet_l",
+    "mixnet_xl",
+    "condconv_efficientnet_b0_8e",
+    "condconv_efficientnet_b0_depth_8e",
 )
 """Larger copies of networks that are cases themselves: half a minute and more each, so run by make nightly."""
 

@@ -113,6 +113,9 @@ def test_the_docs_are_the_table() -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")
     ]
-    expected = [[f"`{reason.code}`", reason.example, reason.remedy] for reason in (*FILES, *PROGRAMS, *NETWORKS, *LAYERS, *STEPS)]
+    expected = [
+        [f"`{reason.code}`", reason.example, reason.remedy]
+        for reason in (*FILES, *PROGRAMS, *NETWORKS, *LAYERS, *STEPS)
+    ]
     assert rows == expected
     assert len(REASONS) == len(rows)

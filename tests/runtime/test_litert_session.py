@@ -127,8 +127,8 @@ def test_feeds_that_do_not_fit_are_refused_before_the_engine_sees_them():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"this is no flatbuffer", "ai-edge-litert says: The model is not a valid Flatbuffer buffer"),
-        (NET.to_tflite()[:300], "ai-edge-litert says: The model is not a valid Flatbuffer buffer"),
+        (b"this is no flatbuffer", "it is damaged: it does not begin as a TFLite file does"),
+        (NET.to_tflite()[:300], "it is damaged: something lies at byte 640, the file has 300"),
         (b"", "it is empty"),
     ],
 )

@@ -144,3 +144,10 @@ def test_files_that_are_no_fleet(tmp_path: Path, text: str, expected: str):
 def test_no_file(tmp_path: Path):
     with pytest.raises(DeviceAddressError, match="No such file"):
         read_fleet(tmp_path / "none.toml")
+
+
+def test_lists_without_end_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text("device = " + "[" * 5000)
+    with pytest.raises(DeviceAddressError, match="its lists lie too deep within each other"):
+        read_fleet(path)
