@@ -108,6 +108,11 @@ def describe_place(model: Path | bytes) -> str:
     return f"a model of {len(model)} bytes in memory" if isinstance(model, bytes) else f"'{model}'"
 
 
+LONGEST_WORDS = 600
+"""Characters of an engine's own words: LiteRT has a sentence for every tensor that it does not like."""
+
+
 def one_line(error: Exception) -> str:
-    """An engine's own words as a part of our sentence: without line breaks and without its full stop."""
-    return " ".join(str(error).split()).rstrip(".")
+    """An engine's first words as a part of our sentence: without line breaks and without its full stop."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS].rstrip()} ..."

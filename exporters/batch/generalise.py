@@ -84,7 +84,7 @@ def _reshape(graph: ir.Graph, node: ir.Node, axis: int | None, batch: BatchAxis)
     target = batched_target(node, place, batch)
     if target is None:
         return "its target shape is computed"
-    graph.register_initializer(target)
+    _register(graph, target)
     node.replace_input_with(1, target)
     node.attributes.pop("allowzero", None)
     return place
@@ -93,9 +93,17 @@ def _reshape(graph: ir.Graph, node: ir.Node, axis: int | None, batch: BatchAxis)
 def _name_factors(graph: ir.Graph, node: ir.Node) -> None:
     scales = scales_for_sizes(node) if states_sizes(node) else None
     if scales is not None:
-        graph.register_initializer(scales)
+        _register(graph, scales)
         node.replace_input_with(2, scales)
         node.resize_inputs(3)
+
+
+def _register(graph: ir.Graph, value: ir.Value) -> None:
+    """The constant under a name that is free: a file of ours that is read again has the same ones."""
+    name, number = value.name, 2
+    while value.name in graph.initializers:
+        value.name, number = f"{name}_{number}", number + 1
+    graph.register_initializer(value)
 
 
 def _expand(node: ir.Node, axis: int | None) -> int | str:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from condmix.exporters.graph.facts import static_shape
+from condmix.exporters.named.functions import attach_functions
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 
@@ -29,8 +30,9 @@ class PartialGraph:
             int(value.const_value.size) for value in part.initializers.values() if value.const_value is not None
         )
         """How many stored numbers the subgraph holds: what a mixture's experts should amount to."""
-        proto = ir.to_proto(ir.Model(part, ir_version=model.ir_version))
-        self._session = OnnxRuntimeBackend().open(proto.SerializeToString(), threads=1)
+        whole = ir.Model(part, ir_version=model.ir_version)
+        attach_functions(whole)  # of layers that have been named already
+        self._session = OnnxRuntimeBackend().open(ir.to_proto(whole).SerializeToString(), threads=1)
 
     def __call__(self, *vectors: np.ndarray) -> tuple[np.ndarray, ...]:
         """The targets for one value of each cut, given as flat vectors, in float64."""

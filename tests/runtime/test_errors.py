@@ -69,3 +69,11 @@ def test_unreadable_and_failed_models_name_the_place():
 def test_a_place_is_the_path_or_the_size():
     assert errors.describe_place(Path("a.onnx")) == "'a.onnx'"
     assert errors.describe_place(b"abc") == "a model of 3 bytes in memory"
+
+
+def test_words_of_an_engine_become_part_of_a_sentence_and_have_an_end():
+    assert errors.one_line(RuntimeError("no such\n  operator.")) == "no such operator"
+    long = errors.one_line(RuntimeError("tensor is wrong. " * 100))
+    assert long.startswith("tensor is wrong. tensor")
+    assert long.endswith(" ...")
+    assert len(long) <= errors.LONGEST_WORDS + 4

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from condmix.exporters.build import Build, build_from
+from condmix.exporters.capture import capture
 from condmix.exporters.errors import OnnxInputError
 from condmix.exporters.onnx_input.element_types import with_floats
 from condmix.exporters.onnx_input.read import OnnxSource
@@ -33,6 +34,7 @@ from tests.exporters.onnx_input.sketches import (
     saved,
     tensorflow_style,
 )
+from tests.foreign.sigmoid_attention import SIGMOID_ATTENTION
 
 FLOAT32 = Tolerance.for_precision("float32")
 
@@ -207,6 +209,16 @@ def test_functions_of_the_file_itself_are_taken_in(tmp_path: Path) -> None:
     built, proof = exported(again)
     assert proof.passed
     assert kinds(built) == {"CondConv": 1}
+
+
+def test_our_own_file_for_any_batch_is_read_again(tmp_path: Path) -> None:
+    own = capture(SIGMOID_ATTENTION.build(), SIGMOID_ATTENTION.input_size)
+    dynamic = build_from(own, ExportOptions(batch=None), {}, silent)
+    again = read(dynamic.final.proto, tmp_path)
+    built, proof = exported(again, None)
+    assert proof.passed
+    found = sorted(layer.path for layer in built.layers if layer.recognised)
+    assert found == sorted(SIGMOID_ATTENTION.condconv_layers)
 
 
 def test_several_outputs_keep_their_names(tmp_path: Path) -> None:
