@@ -66,7 +66,7 @@ def detect(
         from condmix.deploy.detect.file import open_detector
         from condmix.deploy.detect.rows import rows_of
         from condmix.deploy.picture_files import read_picture, read_pixels
-        from condmix.runtime.detection.suppression import SuppressionSettings
+        from condmix.runtime.detection.settings import SuppressionSettings
 
         for folder in {path.parent for path in targets.values()}:
             make_folder(folder)

@@ -14,7 +14,7 @@ from condmix.deploy.detect.reading import EVALUATION, precision_of
 from condmix.deploy.errors import PlanError
 from condmix.runtime.detection.average_precision import AveragePrecision
 from condmix.runtime.detection.matching import SAME_IOU, BoxMatch, Candidates, match_boxes
-from condmix.runtime.detection.suppression import SuppressionSettings
+from condmix.runtime.detection.settings import SuppressionSettings
 
 SCHEMA_VERSION = 1
 KIND = "condmix-detection-evaluation"

@@ -10,7 +10,7 @@ import click
 
 from condmix.deploy.errors import PlanError
 from condmix.deploy.parameters import NearestChoice
-from condmix.runtime.detection.suppression import SuppressionSettings
+from condmix.runtime.detection.settings import SuppressionSettings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 RAW, BOXES, NMS = "raw", "boxes", "nms"

@@ -12,7 +12,8 @@ from condmix.deploy.detect.tail import anchors_in
 from condmix.runtime.detection.average_precision import AveragePrecision, Truth, mean_average_precision
 from condmix.runtime.detection.boxes import decode, probabilities
 from condmix.runtime.detection.matching import Candidates
-from condmix.runtime.detection.suppression import SuppressionSettings, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import suppress
 
 EVALUATION = SuppressionSettings(score_threshold=0.01)
 """A low threshold: precision is averaged over recall, and unlikely boxes raise the recall."""

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 
 from condmix.exporters.detection.suppression import BOXES, OUTPUTS, SCORES, suppression_alone, with_suppression
-from condmix.runtime.detection.suppression import SuppressionSettings, from_fixed_size, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import from_fixed_size, suppress
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 DRAWS = 8

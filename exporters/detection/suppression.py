@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from condmix.exporters.errors import GraphError
-from condmix.runtime.detection.suppression import SuppressionSettings
+from condmix.runtime.detection.settings import SuppressionSettings
 
 BOXES, SCORES = "boxes", "scores"
 OUTPUTS = ("detection_boxes", "detection_scores", "detection_classes", "detection_count")

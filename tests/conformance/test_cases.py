@@ -32,7 +32,7 @@ def test_every_network_of_the_zoo_and_every_foreign_style_is_a_case() -> None:
     assert {case.name for case in CASES if case.source == "zoo"} == set(CLASSIFIERS)
     foreign = [case.name for case in FOREIGN_CASES]
     assert set(foreign) <= set(names)
-    assert len(foreign) == 61
+    assert len(foreign) == 63
     assert sum(name.startswith("timm:") for name in names) == 14
     for mentioned in (MORE_EXPORTS, DYNAMIC_REFUSED, QUICK, NIGHTLY):
         assert set(mentioned) <= set(names)

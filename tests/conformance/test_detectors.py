@@ -20,7 +20,8 @@ from condmix.models.box_coding import decode
 from condmix.models.detection_data import PREPROCESSING, PictureMaker
 from condmix.models.settling import settled_in_one_pass
 from condmix.runtime.detection.matching import match_boxes
-from condmix.runtime.detection.suppression import SuppressionSettings, from_fixed_size, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import from_fixed_size, suppress
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 SIDE = 64

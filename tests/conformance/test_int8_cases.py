@@ -15,7 +15,15 @@ QUICK_IN_INT8 = ("shared_kernel", "uneven_pointwise")
 MORE = ("transposed_mix", "omni_depthwise", "timm:tf_efficientnet_cc_b0_4e", "timm:mixnet_s", "timm:tf_mixnet_s")
 CHOSEN = tuple(case for case in CASES if case.source == "zoo" or case.name in (*QUICK, *MORE))
 
-NIGHTLY_IN_INT8 = ("mixnet_l", "mixnet_xl", "condconv_efficientnet_b0_depth_8e", "efficientnet_b0_depth")
+NIGHTLY_IN_INT8 = (
+    "mixnet_m",
+    "mixnet_l",
+    "mixnet_xl",
+    "condconv_efficientnet_b0_8e",
+    "condconv_efficientnet_b0_depth_8e",
+    "efficientnet_b0_depth",
+    "timm:tf_mixnet_s",
+)
 """Larger copies of networks that are cases themselves."""
 
 

@@ -178,7 +178,7 @@ def test_files_are_built_compared_and_timed(monkeypatch: pytest.MonkeyPatch) -> 
     broken = Conversion(content=b"TFL3 of nothing", wall_seconds=1.0, cpu_seconds=1.0, versions={})
     monkeypatch.setattr(tflite_files, "quantize", lambda *_arguments: broken)
     unopened = build_files(subject, Path("python"), SIZE, 1, told.append)
-    assert unopened.missing[QUANTIZER].startswith("its file cannot be opened: ai-edge-litert says: ")
+    assert unopened.missing[QUANTIZER].startswith("its file cannot be opened: it is damaged: it does not begin")
 
     other = BenchFile(
         module=_Small(seed=1).eval(),

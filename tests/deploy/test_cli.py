@@ -33,8 +33,8 @@ def test_condmix_export_is_the_export_command(condmix: Run, tmp_path: Path) -> N
     [
         (
             ["exprot"],
-            "'exprot' is not a command: did you mean 'export'? valid: audit, bench, bundle, compare, diff, doctor, "
-            "eval, export, inspect, report, train, verify, zoo",
+            "'exprot' is not a command: did you mean 'export'? valid: audit, bench, bundle, compare, detect, "
+            "detection-set, diff, doctor, eval, export, inspect, report, train, verify, zoo",
         ),
         (["export", "a.pt", "--opste", "18"], "No such option '--opste'"),
         (["export", "a.pt", "--opste", "18"], "--opset"),

@@ -66,7 +66,10 @@ def test_a_file_of_somebody_else_is_shown_as_far_as_it_goes(condmix: Run, tmp_pa
     [
         (None, "cannot be read: No such file or directory. Give the path of a .tflite file."),
         (b"", "cannot be opened: it is empty"),
-        (b"hello, this is text and no model", "cannot be opened: ai-edge-litert says: "),
+        (
+            b"hello, this is text and no model",
+            "cannot be opened: it is damaged: it does not begin",
+        ),
     ],
 )
 def test_what_is_no_tflite_file_is_code_3(condmix: Run, tmp_path: Path, content: bytes | None, said: str) -> None:

@@ -153,7 +153,7 @@ def test_a_loss_that_is_no_number_stops(few):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["condconv_digits", "mixnet_digits"])
+@pytest.mark.parametrize("name", ["condconv_digits", pytest.param("mixnet_digits", marks=pytest.mark.nightly)])
 def test_the_standard_settings_reach_97_percent(name, data):
     module = fresh(name)
     result = train(module, data, TrainingSettings(), lambda _: None)

@@ -55,4 +55,4 @@ def test_an_engine_that_adds_wrongly_is_found_out(backend, model: bytes):
 
 
 def test_an_engine_that_opens_nothing_gives_its_reason():
-    assert "cannot be opened: ai-edge-litert says: " in str(probe(LiteRtBackend(), b"junk"))
+    assert "cannot be opened: it is damaged: it does not begin" in str(probe(LiteRtBackend(), b"junk"))

@@ -13,7 +13,8 @@ import pytest
 
 from condmix.exporters.detection.proof import draw_crowds
 from condmix.runtime.detection.boxes import decode, probabilities
-from condmix.runtime.detection.suppression import SuppressionSettings, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import suppress
 
 SCRIPT = Path(__file__).parents[3] / "deploy" / "browser" / "detection.js"
 SETTINGS = SuppressionSettings(score_threshold=0.2, iou_threshold=0.4, max_detections=12)

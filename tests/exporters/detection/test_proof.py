@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from condmix.exporters.detection import proof
 from condmix.exporters.detection.proof import prove_suppression, suppressed
-from condmix.runtime.detection.suppression import SuppressionSettings
+from condmix.runtime.detection.settings import SuppressionSettings
 
 ANCHORS, CLASSES = 24, 2
 

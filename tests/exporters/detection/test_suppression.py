@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 from condmix.exporters.detection.proof import _compare, draw_crowds
 from condmix.exporters.detection.suppression import OUTPUTS, suppression_alone, with_suppression
 from condmix.exporters.errors import GraphError
-from condmix.runtime.detection.suppression import SuppressionSettings
+from condmix.runtime.detection.settings import SuppressionSettings
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from condmix.runtime.detection.matching import Candidates, match_boxes
-from condmix.runtime.detection.suppression import SuppressionSettings, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import suppress
 
 BOXES = np.array([[0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.51, 0.5], [0.6, 0.6, 0.9, 0.9]], np.float32)
 SETTINGS = SuppressionSettings(score_threshold=0.3, iou_threshold=0.5)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from condmix.runtime.detection.boxes import pairwise_iou
-from condmix.runtime.detection.suppression import Detections, SuppressionSettings, from_fixed_size, suppress
+from condmix.runtime.detection.settings import SuppressionSettings
+from condmix.runtime.detection.suppression import Detections, from_fixed_size, suppress
 from condmix.runtime.errors import InvalidSettingError
 
 BOXES = np.array(
