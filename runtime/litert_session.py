@@ -230,15 +230,37 @@ class LiteRtBackend:
         """
         if threads < 1:
             raise InvalidSettingError([f"threads must be at least 1, found {threads}"], record="session")
-        engine = _import_engine()
+        _import_engine()
+        self.check(model)
+        return self.open_checked(model, threads=threads, delegate=delegate, preserve_all_tensors=preserve_all_tensors)
+
+    def check(self, model: Path | bytes) -> None:
+        """The file is there and holds together; the engine would die of one that does not.
+
+        Raises ModelUnreadableError.
+        """
         place = describe_place(model)
         if isinstance(model, Path) and not model.is_file():
             reason = "it is a folder" if model.is_dir() else "there is no such file"
             raise ModelUnreadableError(place, reason, "Give the path of a .tflite file.")
-        if (len(model) if isinstance(model, bytes) else model.stat().st_size) == 0:
+        try:
+            empty = (len(model) if isinstance(model, bytes) else model.stat().st_size) == 0
+            damage = None if empty else structure_problem(model)
+        except OSError as error:
+            raise ModelUnreadableError(place, f"it cannot be read: {one_line(error)}", "Check its rights.") from error
+        if empty:
             raise ModelUnreadableError(place, "it is empty", "Export the model again.")
-        if damage := structure_problem(model):
+        if damage is not None:
             raise ModelUnreadableError(place, f"it is damaged: {damage}", "Copy or export it again.")
+
+    def open_checked(
+        self, model: Path | bytes, *, threads: int, delegate: bool = True, preserve_all_tensors: bool = False
+    ) -> LiteRtSession:
+        """The same of a file that has passed `check`: what is timed is the engine's opening, not the check.
+
+        Raises EngineMissingError or ModelUnreadableError.
+        """
+        engine, place = _import_engine(), describe_place(model)
         source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         resolvers = engine.OpResolverType
         resolver = resolvers.BUILTIN if delegate else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -7,6 +7,8 @@ format: a table begins with the distance to its vtable, which lists where in the
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,7 +61,17 @@ _SCHEMA = MappingProxyType(
 
 def structure_problem(model: Path | bytes) -> str | None:
     """What does not hold together in the file, the first of it; None for a sound one. Raises OSError."""
-    content = model.read_bytes() if isinstance(model, Path) else model
+    if isinstance(model, bytes):
+        return _problem(model)
+    with model.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:  # which cannot be mapped
+            return _problem(b"")
+        # Mapped: the weights, nearly all of the file, are looked past and not read.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _problem(content)
+
+
+def _problem(content: bytes | mmap.mmap) -> str | None:
     try:
         _Walk(content).check()
     except DamagedTfliteError as error:
@@ -84,7 +96,7 @@ class _Found:
 class _Walk:
     """One file."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | mmap.mmap) -> None:
         self.content = content
 
     def check(self) -> None:

@@ -50,8 +50,9 @@ def _open_tflite(path: Path, head: Head) -> Opened:
     """In LiteRT, or in tflite-runtime, which stands under its name in a worker of its own."""
     backend = LiteRtBackend()
     backend.available()  # imports the engine, whose time is not that of the model; open() says why it cannot
+    backend.check(path)  # ours, not the engine's: beyond the clock as well
     start = time.perf_counter_ns()
-    session = backend.open(path, threads=head["threads"], delegate=head["delegate"])
+    session = backend.open_checked(path, threads=head["threads"], delegate=head["delegate"])
     load_ns = time.perf_counter_ns() - start
     scales = session.end_scales()
     return Opened(

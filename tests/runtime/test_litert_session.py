@@ -1,3 +1,4 @@
+import errno
 import importlib
 import subprocess
 import sys
@@ -146,6 +147,18 @@ def test_a_path_without_a_file(tmp_path: Path):
         BACKEND.open(tmp_path / "no.tflite", threads=1)
     with pytest.raises(ModelUnreadableError, match="it is a folder"):
         BACKEND.open(tmp_path, threads=1)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(NET.to_tflite())
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ModelUnreadableError, match=r"cannot be opened: it cannot be read: .*Permission denied"):
+        BACKEND.open(path, threads=1)
 
 
 def test_an_operator_that_the_engine_does_not_know():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 from pathlib import Path
 
@@ -52,6 +53,23 @@ def test_a_sound_file_has_no_problem(sound: bytes, tmp_path: Path) -> None:
     assert structure_problem(path) is None
 
 
+def test_a_file_without_a_byte(tmp_path: Path) -> None:
+    path = tmp_path / "empty.tflite"
+    path.write_bytes(b"")
+    assert structure_problem(path) == "it does not begin as a TFLite file does"
+
+
+def test_the_weights_are_not_read(sound: bytes, tmp_path: Path) -> None:
+    """A file of a gigabyte, nearly all of it a hole, is looked through at once and without its memory."""
+    path = tmp_path / "large.tflite"
+    path.write_bytes(sound)
+    with path.open("r+b") as file:
+        file.truncate(1 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert structure_problem(path) is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "in kilobytes"
+
+
 @pytest.mark.parametrize(("number", "name"), [(1, "codes"), (2, "graphs"), (4, "buffers")])
 def test_what_the_engine_needs_is_there(sound: bytes, number: int, name: str) -> None:
     _, vtable = root(sound)
@@ -70,7 +88,9 @@ def test_offsets_lie_within_the_file(sound: bytes) -> None:
     place = field(sound, 2)
     many = with_number(sound, "<I", place + struct.unpack_from("<I", sound, place)[0], 1 << 20)
     assert structure_problem(many) == "a list of a model lies beyond the end"
-    assert start > 0
+    for outside in (-4, len(sound) + 10):
+        away = with_number(sound, "<i", start, start - outside)
+        assert structure_problem(away) == f"something lies at byte {outside}, the file has {len(sound)}"
 
 
 def test_a_model_without_a_graph(sound: bytes) -> None:
