@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
-import io
-import logging
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 import torch
@@ -20,6 +16,7 @@ from condmix.exporters.captured import CAPTURE_OPSET, Captured, Tap
 from condmix.exporters.errors import CaptureError
 from condmix.exporters.graph.facts import MODULE_KEY
 from condmix.exporters.output_kinds import kinds_of, usual_name
+from condmix.exporters.quiet_torch import quiet_torch
 from condmix.exporters.simplify import simplify
 from condmix.exporters.structure import located_tensors, names_of, tensors_of
 
@@ -42,7 +39,7 @@ def capture(
     # The exporter moves parameters into the program: a copy keeps the caller's module as it was.
     network = copy.deepcopy(module).eval()
     try:
-        with _quiet():
+        with quiet_torch():
             names = _flattened(network, examples)
             program = torch.onnx.export(
                 network,
@@ -77,20 +74,6 @@ def captured_from(model: ir.Model, names: Sequence[str | None]) -> Captured:
         taps=tuple(tap for tap in taps if tap.value_name in present),
         output_kinds=kinds_of(simplified.graph),
     )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Within the context torch does not warn about itself, log tracebacks or print listings: our error says it."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    nowhere = io.StringIO()
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _explain(error: Exception, input_size: tuple[int, int, int]) -> str:

@@ -16,10 +16,11 @@ from torch.export import ExportedProgram
 
 from condmix.exporters.captured import CAPTURE_OPSET
 from condmix.exporters.errors import ProgramInputError
-from condmix.exporters.program.exported import ProgramModule, without_noise
+from condmix.exporters.program.exported import ProgramModule
 from condmix.exporters.program.refused import first_line, refused
 from condmix.exporters.program.retrace import retraced
 from condmix.exporters.program.scripted import ScriptedModule
+from condmix.exporters.quiet_torch import quiet_torch
 from condmix.exporters.structure import located_tensors, names_of
 
 SCRIPT_OPSET = 17
@@ -37,7 +38,7 @@ def to_onnx(path: Path, program: ExportedProgram, module: ProgramModule, size: S
     """The same as torch's exporter returns it."""
     shapes = input_shapes(program)
     try:
-        with without_noise(), torch.no_grad():
+        with quiet_torch(), torch.no_grad():
             is_open = any(not isinstance(length, int) for shape in shapes for length in shape)
             # The exporter folds norms into convolutions in the program's own precision: halves would be rounded twice.
             if is_open or not module.is_float32:
@@ -74,7 +75,7 @@ def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> o
     except Exception as error:  # noqa: BLE001 (a graph that it cannot convert is run once and taken to the newer one)
         first = error
     try:
-        with without_noise(), _descriptors_closed():
+        with quiet_torch(), _descriptors_closed():
             converted = torch.onnx.export(
                 retraced(module, example),
                 dynamo=True,
@@ -93,7 +94,7 @@ def convert_scripted(path: Path, module: ScriptedModule, size: Size | None) -> o
 def _by_older_exporter(module: ScriptedModule, example: torch.Tensor, names: list[str]) -> onnx.ModelProto:
     """The graph that TorchScript itself is written as: modules keep their paths. Raises whatever torch raises."""
     content = io.BytesIO()
-    with without_noise(), _descriptors_closed(), torch.no_grad():
+    with quiet_torch(), _descriptors_closed(), torch.no_grad():
         torch.onnx.export(
             module.script,
             (example,),
@@ -132,7 +133,7 @@ def _working(place: str, module: nn.Module, size: tuple[int, int, int]) -> tuple
     for images in LIKELY_BATCHES:
         example = torch.zeros((images, *size))
         try:
-            with without_noise(), torch.no_grad():
+            with quiet_torch(), torch.no_grad():
                 result = module(example)
         except Exception as error:  # noqa: BLE001 (a network on a wrong input raises anything; the next is tried)
             first = first or error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
-import logging
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from torch.export import ExportedProgram
 from condmix.exporters.errors import ProgramInputError
 from condmix.exporters.program.archive import require_plain
 from condmix.exporters.program.refused import first_line, refused
+from condmix.exporters.quiet_torch import quiet_torch
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _BATCH_NORMS = ("batch_norm", "_native_batch_norm_legit_functional", "native_batch_norm", "instance_norm")
@@ -35,7 +33,7 @@ def load_exported(path: Path, *, allow_pickle: bool) -> ExportedProgram:
         require_plain(path)
         _require_plain_samples(path)
     try:
-        with without_noise():
+        with quiet_torch():
             program = torch.export.load(path)
     except Exception as error:  # whatever torch meets in a file that is not as it wrote it
         text = f"torch {torch.__version__} cannot load it: {first_line(error)}: save it again with this torch"
@@ -55,26 +53,12 @@ def as_module(path: Path, program: ExportedProgram) -> ProgramModule:
         raise refused(str(path), "PROGRAM_DAMAGED", text) from error
 
 
-@contextlib.contextmanager
-def without_noise() -> Iterator[None]:
-    """Within the context torch does not warn or log: what goes wrong is said by our own errors."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    nowhere = io.StringIO()
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
 def _require_plain_samples(path: Path) -> None:
     """Sample inputs are a file of torch.save; torch would unpickle them without limits if the safe way failed."""
     with zipfile.ZipFile(path) as archive:
         for name in (name for name in archive.namelist() if "/data/sample_inputs/" in name):
             try:
-                with without_noise():
+                with quiet_torch():
                     torch.load(io.BytesIO(archive.read(name)), map_location="cpu", weights_only=True)
             except Exception as error:  # noqa: BLE001 (a damaged or hostile pickle raises anything; it is refused)
                 text = (
@@ -115,7 +99,7 @@ class ProgramModule(nn.Module):
 
     def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
-        with without_noise():
+        with quiet_torch():
             graph = program.module(check_guards=False)
             # What torch returns refuses eval() and copies; a plain graph module does not.
             self.graph = fx.GraphModule(graph, graph.graph)
@@ -129,7 +113,7 @@ class ProgramModule(nn.Module):
 
     def in_float32(self) -> fx.GraphModule:
         """The program's graph with every number and every precision that it names in float32."""
-        with without_noise():
+        with quiet_torch():
             graph = copy.deepcopy(self.graph).float()
         for node in list(graph.graph.nodes):
             if "_assert_tensor_metadata" in str(node.target):
@@ -145,7 +129,7 @@ class ProgramModule(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> ProgramModule:
         other = ProgramModule.__new__(ProgramModule)
         nn.Module.__init__(other)
-        with without_noise():
+        with quiet_torch():
             other.graph = copy.deepcopy(self.graph, memo)
         return other.train(self.training)
 
@@ -208,4 +192,4 @@ class _InPrecision(fx.Interpreter):
         return self._dtype if item in _FLOATS and isinstance(item, torch.dtype) else item
 
 
-__all__ = ["ProgramModule", "as_module", "load_exported", "training_operators", "without_noise"]
+__all__ = ["ProgramModule", "as_module", "load_exported", "training_operators"]

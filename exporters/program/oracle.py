@@ -19,7 +19,7 @@ from torch import nn
 from condmix.exporters.captured import Tap
 from condmix.exporters.errors import VerificationError
 from condmix.exporters.onnx_input.oracle import OnnxOracle
-from condmix.exporters.program.exported import without_noise
+from condmix.exporters.quiet_torch import quiet_torch
 from condmix.exporters.verify.oracle import Reference, worst_draw
 from condmix.exporters.verify.reference import flatten_outputs
 from condmix.exporters.verify.rounding import float32_draws
@@ -78,7 +78,7 @@ class ProgramOracle:
         double = copy.deepcopy(self.program).eval().double()
         channels, height, width = self._size
         try:
-            with without_noise(), torch.no_grad():
+            with quiet_torch(), torch.no_grad():
                 zeros = torch.zeros((self.images, channels, height, width), dtype=torch.float64)
                 results = flatten_outputs(double(zeros))
         except RuntimeError:
@@ -96,7 +96,7 @@ class ProgramOracle:
         count = len(images_nchw)
         for start in range(0, count, self.images):
             places = [(start + step) % count for step in range(self.images)]
-            with without_noise(), torch.no_grad():
+            with quiet_torch(), torch.no_grad():
                 results = flatten_outputs(module(torch.from_numpy(images_nchw[places]).to(dtype)))
             for name, result in zip(self.output_names, results, strict=True):
                 rows[name].extend(self._each(name, result.numpy()))

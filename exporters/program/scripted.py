@@ -18,8 +18,8 @@ from torch import nn
 
 from condmix.exporters.errors import ProgramInputError
 from condmix.exporters.program.archive import require_one_folder
-from condmix.exporters.program.exported import without_noise
 from condmix.exporters.program.refused import first_line, refused
+from condmix.exporters.quiet_torch import quiet_torch
 
 _FILES = re.compile(r"\btorch\.(from_file|save|load)\(")
 _PACKAGES = re.compile(r"\bops\.(\w+)\.")
@@ -35,7 +35,7 @@ def load_scripted(path: Path, *, allow_pickle: bool) -> ScriptedModule:
         if problems:
             raise ProgramInputError(place, problems)
     try:
-        with without_noise():
+        with quiet_torch():
             module = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
             for parameter in module.parameters():
                 parameter.requires_grad_(requires_grad=False)
@@ -89,10 +89,10 @@ class ScriptedModule(nn.Module):
         self.eval()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ScriptedModule:
-        with without_noise():
+        with quiet_torch():
             return ScriptedModule(copy.deepcopy(self.script, memo)).train(self.training)
 
     def forward(self, *inputs: torch.Tensor) -> Any:  # the structure of the program's results
         """The program's results."""
-        with without_noise():
+        with quiet_torch():
             return self.script(*inputs)
