@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from condmix.deploy.parameters import Command, with_options
+
 _EXTRA = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=([1-9][0-9]{0,5}(?:x[1-9][0-9]{0,5}){0,4})")
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class NameList(click.ParamType[tuple[str, ...]]):
@@ -90,6 +91,4 @@ _NAMING_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take
 
 def naming_options(command: Command) -> Command:
     """Adds the flags about inputs and outputs."""
-    for option in reversed(_NAMING_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _NAMING_OPTIONS)

@@ -186,15 +186,16 @@ model_argument = click.argument("model", metavar="MODEL", type=click.Path(path_t
 
 def loading_options(command: Command) -> Command:
     """Adds the flags that say what a weights file is."""
-    return _with_all(command, _LOADING_OPTIONS)
+    return with_options(command, _LOADING_OPTIONS)
 
 
 def output_options(command: Command) -> Command:
     """Adds --json, --quiet and --verbose."""
-    return _with_all(command, _OUTPUT_OPTIONS)
+    return with_options(command, _OUTPUT_OPTIONS)
 
 
-def _with_all(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
+def with_options(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
+    """The command with the flags, which --help lists in this order: click takes the last decorator first."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from condmix.deploy.errors import PlanError
-from condmix.deploy.parameters import NearestChoice
+from condmix.deploy.parameters import Command, NearestChoice, with_options
 from condmix.runtime.detection.settings import SuppressionSettings
 
-Command = TypeVar("Command", bound=Callable[..., object])
 RAW, BOXES, NMS = "raw", "boxes", "nms"
 DETECTIONS = (RAW, BOXES, NMS)
 _DEFAULT = SuppressionSettings()
@@ -97,9 +96,7 @@ _SUPPRESSION_OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators
 
 def suppression_options(command: Command) -> Command:
     """Adds the numbers of non-maximum suppression."""
-    for option in reversed(_SUPPRESSION_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _SUPPRESSION_OPTIONS)
 
 
 def detection_options(command: Command) -> Command:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from condmix.deploy.errors import PlanError
 from condmix.deploy.format_choices import ONNX, TFLITE
-from condmix.deploy.parameters import NearestChoice, NearestChoices
+from condmix.deploy.parameters import Command, NearestChoice, NearestChoices, with_options
 
-Command = TypeVar("Command", bound=Callable[..., object])
 METHODS = ("minmax", "percentile", "entropy", "mse")
 DEFAULT_METHOD = "mse"
 STYLES = ("qdq", "qoperator")
@@ -196,9 +195,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (  # click's decorators take any fu
 
 def int8_options(command: Command) -> Command:
     """Adds the flags about int8."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def _flag(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from condmix.deploy.commands.audit import ShapeText
-from condmix.deploy.parameters import Command
+from condmix.deploy.parameters import Command, with_options
 
 DEFAULT_REGRESSION = "5%"
 TFLITE_ENGINES = ("litert", "tflite-runtime")
@@ -248,6 +248,4 @@ _WHERE: tuple[Callable[[Any], Any], ...] = (
 
 def bench_options(command: Command) -> Command:
     """Adds every flag of condmix bench but those that all commands share."""
-    for option in reversed((*_HOW_LONG, *_WHAT_IS_FED, *_WHERE, *_WHAT_COMES_OUT)):
-        command = option(command)
-    return command
+    return with_options(command, (*_HOW_LONG, *_WHAT_IS_FED, *_WHERE, *_WHAT_COMES_OUT))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from condmix.deploy.errors import PlanError, UnreadableFileError
+from condmix.deploy.parameters import Command, with_options
 from condmix.deploy.tune.plan import DEFAULT_SECONDS, TunePlan
 from condmix.exporters.tune.finisher import BLOCKED
 from condmix.exporters.tune.forms_file import FormsFile, read_forms_file
 
-Command = TypeVar("Command", bound=Callable[..., object])
 _ABOUT_TUNING = ("device", "tune_threads", "tune_seconds", "tune_cache")
 _CONTRADICTED = (("condconv", "auto"), ("mixconv", "auto"), ("stage", "final"), ("experts", "float32"))
 _TOGETHER = ("forms", "condconv", BLOCKED)
@@ -140,6 +140,4 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 
 def tune_options(command: Command) -> Command:
     """Adds the flags about tuning."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)

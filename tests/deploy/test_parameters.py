@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 import pytest
 
-from condmix.deploy.parameters import BatchSize, InputSizeText, NearestChoice, NearestChoices, SettingText, settings_of
+from condmix.deploy.parameters import (
+    BatchSize,
+    InputSizeText,
+    NearestChoice,
+    NearestChoices,
+    SettingText,
+    settings_of,
+    with_options,
+)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +108,12 @@ def test_a_setting_given_twice_is_refused() -> None:
     assert settings_of(context, parameter, [("a", 1), ("b", 2)]) == {"a": 1, "b": 2}
     with pytest.raises(click.BadParameter, match="given twice: a"):
         settings_of(context, parameter, [("a", 1), ("a", 1)])
+
+
+def test_flags_are_listed_in_the_order_of_their_options() -> None:
+    flags = ("--first", "--second", "--third")
+
+    def command() -> None: ...
+
+    complete = click.command()(with_options(command, [click.option(flag) for flag in flags]))
+    assert [parameter.opts for parameter in complete.params] == [[flag] for flag in flags]
