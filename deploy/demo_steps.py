@@ -27,7 +27,8 @@ from condmix.deploy.torch_threads import one_torch_thread
 from condmix.exporters.options import DEFAULT_OPSET
 from condmix.exporters.verify.tflite import in_layout
 from condmix.models import digits
-from condmix.models.training import TrainingProgress, TrainingSettings
+from condmix.models.epochs import TrainingProgress
+from condmix.models.training import TrainingSettings
 from condmix.runtime.latency import measure
 from condmix.runtime.latency_report import Clock, LatencyReport, LatencySettings
 from condmix.runtime.litert_session import LiteRtBackend

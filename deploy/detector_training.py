@@ -11,17 +11,17 @@ import torch
 
 from condmix.deploy.detect.detection_set import DetectionSet, read_detection_set
 from condmix.deploy.detect.reading import EVALUATION, OutputReader, precision_of
-from condmix.deploy.errors import ImagesError, OutputError, PlanError
+from condmix.deploy.errors import ImagesError, PlanError
 from condmix.deploy.picture_files import read_pixels
 from condmix.deploy.torch_threads import one_torch_thread
-from condmix.models import checkpoint, zoo
+from condmix.deploy.trained_checkpoint import save_trained
+from condmix.models import zoo
 from condmix.models.architectures import input_size
 from condmix.models.detection_data import CLASS_NAMES, PREPROCESSING, DetectionPictures, PictureMaker
 from condmix.models.detection_training import DetectionTrainingResult, DetectionTrainingSettings, train_detector
 from condmix.models.detector import Detector
 from condmix.models.detector_settings import SsdMobileNetV1Settings, SsdMobileNetV2Settings
-from condmix.models.errors import CheckpointError
-from condmix.models.training import TrainingProgress
+from condmix.models.epochs import TrainingProgress
 from condmix.runtime.detection.average_precision import AveragePrecision, Truth
 
 SUITED = ("ssd_condconv_shapes", "ssdlite_mixconv_shapes")
@@ -159,18 +159,13 @@ def _save(
         f"trained for {training_settings.epochs} epochs with seed {training_settings.seed}: mAP@0.5 "
         f"{precision.at_50:.1%} on {precision.picture_count} held-out pictures with {precision.object_count} objects"
     )
-    try:
-        checkpoint.save(
-            path,
-            module,
-            architecture=architecture,
-            settings=settings,
-            input_size=input_size(module.settings),
-            preprocessing=PREPROCESSING,
-            class_names=class_names,
-            remarks=(remark,),
-        )
-    except CheckpointError as error:
-        if isinstance(error.__cause__, OSError):
-            raise OutputError(path, error.__cause__) from error
-        raise
+    save_trained(
+        path,
+        module,
+        architecture=architecture,
+        settings=settings,
+        input_size=input_size(module.settings),
+        preprocessing=PREPROCESSING,
+        class_names=class_names,
+        remark=remark,
+    )

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from condmix.deploy.errors import OutputError, PlanError
+from condmix.deploy.errors import PlanError
 from condmix.deploy.torch_threads import one_torch_thread
-from condmix.models import checkpoint, digits, training, zoo
+from condmix.deploy.trained_checkpoint import save_trained
+from condmix.models import digits, training, zoo
 from condmix.models.architectures import input_size
-from condmix.models.errors import CheckpointError
-from condmix.models.training import TrainingProgress, TrainingResult, TrainingSettings
+from condmix.models.epochs import TrainingProgress
+from condmix.models.training import TrainingResult, TrainingSettings
 
 SUITED = ("condconv_digits", "mixnet_digits")
 
@@ -71,19 +72,14 @@ def train_digits(
         f"{training_settings.seed}: {result.held_out_accuracy:.2%} of {result.held_out_count} held-out ones "
         "named rightly"
     )
-    try:
-        checkpoint.save(
-            path,
-            module,
-            architecture=architecture,
-            settings=settings,
-            input_size=data.input_size,
-            preprocessing=data.preprocessing,
-            class_names=data.class_names,
-            remarks=(remark,),
-        )
-    except CheckpointError as error:
-        if isinstance(error.__cause__, OSError):
-            raise OutputError(path, error.__cause__) from error
-        raise
+    save_trained(
+        path,
+        module,
+        architecture=architecture,
+        settings=settings,
+        input_size=data.input_size,
+        preprocessing=data.preprocessing,
+        class_names=data.class_names,
+        remark=remark,
+    )
     return TrainedNetwork(path=path, architecture=architecture, result=result)

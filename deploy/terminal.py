@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from condmix.models.training import TrainingProgress
+    from condmix.models.epochs import TrainingProgress
 
 PIPE_WIDTH = 200
 """Columns of a table in a pipe or log, where nothing says how wide it may be."""

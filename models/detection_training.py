@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 
@@ -15,10 +14,11 @@ from torch import Tensor
 from condmix.models.detection_data import DetectionPictures
 from condmix.models.detection_loss import assign, detection_loss
 from condmix.models.detector import Detector
-from condmix.models.errors import SettingsError, TrainingError
+from condmix.models.epochs import TrainingProgress, full_batches, run_epochs
+from condmix.models.errors import SettingsError
 from condmix.models.precise_batch_norm import measure_statistics_again
 from condmix.models.preprocessing import InputSize, Preprocessing
-from condmix.models.training import TrainingProgress, TrainingSettings, optimizer_of
+from condmix.models.training import TrainingSettings, optimizer_of
 
 PicturesOfEpoch = Callable[[int], DetectionPictures]
 """The pictures of an epoch, counted from 1: the same ones each time, or fresh ones."""
@@ -71,23 +71,22 @@ def train_detector(
     """
     started = time.perf_counter()
     anchors = torch.from_numpy(module.anchors(*input_size[1:]))
-    losses: list[float] = []
+    images = torch.empty(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         generator = torch.Generator().manual_seed(settings.seed)
         first = pictures_of_epoch(1)
-        steps = len(first) // settings.batch_size
-        if not steps:
-            message = f"training: {len(first)} pictures are fewer than batch_size = {settings.batch_size}; lower it"
-            raise TrainingError(message)
+        steps = full_batches(len(first), settings.batch_size)
         optimizer, schedule = optimizer_of(module, settings, steps=settings.epochs * steps)
-        for epoch in range(1, settings.epochs + 1):
+
+        def one_epoch(epoch: int) -> float:
+            nonlocal images
             data = first if epoch == 1 else pictures_of_epoch(epoch)
             images = torch.from_numpy(data.inputs(preprocessing, input_size))
-            module.train()
+            order = torch.randperm(len(images), generator=generator)[: steps * settings.batch_size]
             total = 0.0
-            order = torch.randperm(len(images), generator=generator)
-            for chosen in order[: steps * settings.batch_size].reshape(steps, settings.batch_size):
+            module.train()
+            for chosen in order.reshape(steps, settings.batch_size):
                 batch, classes, wanted = _batch(images, data, chosen, anchors, generator)
                 raw = module(batch)
                 loss = detection_loss(raw["boxes"], raw["scores"], classes, wanted)
@@ -97,14 +96,11 @@ def train_detector(
                 optimizer.step()
                 schedule.step()
                 total += loss.item()
-            losses.append(total / steps)
-            if not math.isfinite(losses[-1]):
-                message = f"training: the loss became {losses[-1]} in epoch {epoch}; lower learning_rate"
-                raise TrainingError(message)
-            seconds = time.perf_counter() - started
-            report_progress(TrainingProgress(epoch=epoch, epochs=settings.epochs, loss=losses[-1], seconds=seconds))
+            return total / steps
+
+        losses = run_epochs(one_epoch, settings.epochs, report_progress)
         measure_statistics_again(module, images, generator)
-    return DetectionTrainingResult(epoch_losses=tuple(losses), seconds=time.perf_counter() - started)
+    return DetectionTrainingResult(epoch_losses=losses, seconds=time.perf_counter() - started)
 
 
 def _batch(

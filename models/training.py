@@ -12,6 +12,7 @@ from torch.nn import functional
 from condmix.models.augmentation import Augmentation
 from condmix.models.condconv import Routing
 from condmix.models.digits import ImageData
+from condmix.models.epochs import TrainingProgress, full_batches, run_epochs
 from condmix.models.errors import SettingsError, TrainingError
 from condmix.models.precise_batch_norm import measure_statistics_again
 
@@ -56,16 +57,6 @@ class TrainingSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingProgress:
-    """One finished epoch, counted from 1. `loss` is the mean over the epoch's training pictures."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingResult:
     """What came of it. `held_out_accuracy` is the share of `held_out_count` pictures named rightly."""
 
@@ -91,24 +82,22 @@ def train(
     """
     started = time.perf_counter()
     images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
-    _check(module, images, len(data.class_names), settings)
-    losses = []
+    steps = full_batches(len(images), settings.batch_size)
+    _check(module, images, len(data.class_names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         generator = torch.Generator().manual_seed(settings.seed)
-        optimizer, schedule = optimizer_of(module, settings, steps=settings.epochs * _steps(images, settings))
+        optimizer, schedule = optimizer_of(module, settings, steps=settings.epochs * steps)
         module.train()
-        for epoch in range(1, settings.epochs + 1):
-            losses.append(_one_epoch(module, images, labels, optimizer, schedule, generator, settings))
-            if not math.isfinite(losses[-1]):
-                message = f"training: the loss became {losses[-1]} in epoch {epoch}; lower learning_rate"
-                raise TrainingError(message)
-            seconds = time.perf_counter() - started
-            report_progress(TrainingProgress(epoch=epoch, epochs=settings.epochs, loss=losses[-1], seconds=seconds))
+        losses = run_epochs(
+            lambda _: _one_epoch(module, images, labels, optimizer, schedule, generator, settings),
+            settings.epochs,
+            report_progress,
+        )
         measure_statistics_again(module, images, generator)
     accuracy = measure_accuracy(module, data)
     return TrainingResult(
-        epoch_losses=tuple(losses),
+        epoch_losses=losses,
         held_out_accuracy=accuracy,
         held_out_count=len(data.held_out_labels),
         seconds=time.perf_counter() - started,
@@ -129,10 +118,7 @@ def measure_accuracy(module: nn.Module, data: ImageData) -> float:
     return float((named == labels).float().mean())
 
 
-def _check(module: nn.Module, images: Tensor, classes: int, settings: TrainingSettings) -> None:
-    if len(images) < settings.batch_size:
-        message = f"training: {len(images)} pictures are fewer than batch_size = {settings.batch_size}; lower it"
-        raise TrainingError(message)
+def _check(module: nn.Module, images: Tensor, classes: int) -> None:
     module.eval()
     try:
         with torch.no_grad():
@@ -149,11 +135,6 @@ def _check(module: nn.Module, images: Tensor, classes: int, settings: TrainingSe
             f"({classes},), one a class; build it with that num_classes"
         )
         raise TrainingError(message)
-
-
-def _steps(images: Tensor, settings: TrainingSettings) -> int:
-    """Full batches in an epoch: a short last batch would weigh its pictures more and upset batch norm."""
-    return len(images) // settings.batch_size
 
 
 def optimizer_of(
@@ -191,7 +172,7 @@ def _one_epoch(
     settings: TrainingSettings,
 ) -> float:
     order = torch.randperm(len(images), generator=generator)
-    steps = _steps(images, settings)
+    steps = full_batches(len(images), settings.batch_size)
     total = 0.0
     for chosen in order[: steps * settings.batch_size].reshape(steps, settings.batch_size):
         batch = settings.augmentation.apply(images[chosen], generator)

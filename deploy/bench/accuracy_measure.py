@@ -29,7 +29,7 @@ from condmix.deploy.bench.accuracy_scores import (
 )
 from condmix.deploy.bench.accuracy_subjects import AccuracySubject, trained_network
 from condmix.models.condconv import Routing
-from condmix.models.training import TrainingProgress
+from condmix.models.epochs import TrainingProgress
 from condmix.runtime.errors import InferenceError, ModelUnreadableError, one_line
 
 CALIBRATION_FILE = "digits-calibration.npy"

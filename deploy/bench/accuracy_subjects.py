@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from condmix.deploy.digits_training import train_digits
 from condmix.deploy.loading import Loading, load_network
+from condmix.models.epochs import TrainingProgress
 from condmix.models.network import TorchNetwork
-from condmix.models.training import TrainingProgress, TrainingSettings
+from condmix.models.training import TrainingSettings
 
 FULL_SIZE: Mapping[str, object] = MappingProxyType(
     {"in_channels": 1, "num_classes": 10, "input_size": 64, "batch_norm_momentum": 0.1}

@@ -12,7 +12,8 @@ import torch
 from condmix.deploy import digits_training
 from condmix.deploy.bench.accuracy_subjects import SUBJECTS, AccuracySubject, trained_network
 from condmix.deploy.digits_training import TrainedNetwork, check_suits_digits
-from condmix.models.training import TrainingProgress, TrainingResult, TrainingSettings
+from condmix.models.epochs import TrainingProgress
+from condmix.models.training import TrainingResult, TrainingSettings
 from tests.deploy.conftest import Run, files_in
 
 

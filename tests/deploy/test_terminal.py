@@ -17,7 +17,7 @@ from condmix.deploy.terminal import (
     print_summary,
     stage_progress,
 )
-from condmix.models.training import TrainingProgress
+from condmix.models.epochs import TrainingProgress
 
 ESCAPE = "\x1b"
 

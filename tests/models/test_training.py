@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from condmix.models import digits, training, zoo
 from condmix.models.condconv import Routing
 from condmix.models.digits import ImageData
+from condmix.models.epochs import TrainingProgress
 from condmix.models.errors import SettingsError, TrainingError
-from condmix.models.training import TrainingProgress, TrainingResult, TrainingSettings, train
+from condmix.models.training import TrainingResult, TrainingSettings, train
 
 FEW = 448
 
