@@ -1,5 +1,6 @@
-"""What makes tests quicker and changes none: garbage is looked for among new objects, operators are read once; and
-`--hypothesis-profile quick`, with which `make check` tries fewer examples of an exact rule than `make test`."""
+"""What makes tests quicker and changes none: garbage is looked for among new objects, operators are read once, torch
+computes on one thread; and `--hypothesis-profile quick`, with which `make check` tries fewer examples of an exact rule
+than `make test`."""
 
 from __future__ import annotations
 
@@ -37,6 +38,20 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """What was frozen is let go, as extensions expect when the interpreter ends."""
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """On small tensors torch's threads wait for each other, on a busy machine for minutes; where no test has imported
+    torch there is nothing to set. The setting before is restored."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 
 import pytest
-import torch
 
 from tests.conformance.case import ConformanceCase
 from tests.conformance.cases import CASES, DYNAMIC_REFUSED, MORE_EXPORTS, NIGHTLY, QUICK, marks
@@ -14,15 +12,6 @@ from tests.conformance.faults import faults
 from tests.conformance.proof import prove
 from tests.foreign.cases import FOREIGN_CASES
 from tests.models.zoo_names import CLASSIFIERS
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks lose time to a second thread; the setting before is restored."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_every_network_of_the_zoo_and_every_foreign_style_is_a_case() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from tests.conformance.case import ConformanceCase
 from tests.conformance.cases import CASES, QUICK
@@ -31,14 +28,6 @@ def _marks(name: str) -> tuple[pytest.MarkDecorator, ...]:
     if name in NIGHTLY_IN_INT8:
         return (pytest.mark.nightly,)
     return () if name in QUICK_IN_INT8 else (pytest.mark.slow,)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_the_chosen_cases_are_there() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -12,14 +10,6 @@ from condmix.exporters.verify.records import Verification
 from condmix.runtime.joint_inputs import joint, mapped
 from tests.conformance.int8_proof import prove_prepared
 from tests.conformance.several import CASES, SeveralCase, prove
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def outputs_of(verification: Verification) -> list[str]:

@@ -65,14 +65,6 @@ def condmix(capsys: pytest.CaptureFixture[str]) -> Run:
     return invoke
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small CondConv network in a checkpoint of ours. Do not write beside it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import onnx
-import torch
 
 from condmix.deploy.bench.int8_files import INT8, INT8_EXPERTS, int8_bytes, quantize_static_bytes
 from condmix.deploy.bench.subjects import settled_network, stock_bytes
@@ -12,7 +11,6 @@ SIZE = 32
 
 
 def test_our_files_and_the_peers_hold_int8_weights() -> None:
-    torch.set_num_threads(1)
     module = settled_network("condconv_mobilenet_v2", {"width": 0.25, "experts": 2, "num_classes": 4}, SIZE)
     ours = int8_bytes(module, SIZE, conditional=True)
     assert set(ours) == {INT8, INT8_EXPERTS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 
@@ -31,15 +30,6 @@ CAPTURED_QUICKLY = ("sample_loop", "split_dict_same")
 each_case = pytest.mark.parametrize("case", FOREIGN_CASES, ids=lambda case: case.name)
 _routed = [case for case in FOREIGN_CASES if case.routers]
 each_routed_case = pytest.mark.parametrize("case", _routed, ids=lambda case: case.name)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks lose time to a second thread; the setting before is restored."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import onnx_ir as ir
 import pytest
@@ -30,14 +29,6 @@ NIGHTLY = 200
 PARTS = [pytest.param(part, marks=pytest.mark.slow) for part in range(IN_EVERY_RUN)] + [
     pytest.param(part, marks=pytest.mark.nightly) for part in range(IN_EVERY_RUN, NIGHTLY)
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("part", PARTS)
