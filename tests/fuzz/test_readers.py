@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import run
 from tests.fuzz.readers import READERS, Reader
 from tests.fuzz.run import fuzz, main
 
@@ -27,6 +28,27 @@ for seed in range(first, first + count):
     print(json.dumps({"seed": seed, "outcome": outcome, "what": what, "seconds": 0.5}), flush=True)
 (folder / "at").write_text("done")
 """
+
+_GREEDY = """
+import contextlib, sys
+from tests.fuzz import child
+from tests.fuzz.readers import Reader
+child.SECONDS, child.MEMORY_BYTES = 0.2, 1 << 26
+inputs = []
+def read(path):
+    if path.name == "sound.txt":
+        return
+    inputs.append(path)
+    if len(inputs) == 2:
+        with contextlib.suppress(Exception):
+            while True:
+                pass
+    if len(inputs) == 3:
+        bytearray(1 << 27)
+child.reader_named = lambda name: Reader(name=name, suffix=".txt", sample=lambda folder: bytes(64), read=read)
+child.main(sys.argv[1:])
+"""
+"""A child whose reader computes without end at its second input and takes too much memory at its third."""
 
 
 @pytest.mark.slow
@@ -55,6 +77,24 @@ def test_every_input_is_accounted_for_even_behind_a_death() -> None:
     assert tally.accepted == 4
     assert tally.refused == {"UnreadableFileError": 2}
     assert tally.sentence() == "die: 8 inputs, 2 refused by name, 4 sound, 2 faults, slowest 0.50 s"
+
+
+def test_time_and_memory_beyond_the_bounds_are_faults() -> None:
+    """Also of a reader that takes every Exception for the file's; the inputs behind them are read."""
+    tally = fuzz("greedy", first=0, inputs=5, command=[sys.executable, "-c", _GREEDY])
+    assert [(fault.seed, fault.what) for fault in tally.faults] == [
+        (1, "no answer within 0.2 s of CPU time"),
+        (2, "MemoryError: "),
+    ]
+    assert (tally.inputs, tally.accepted) == (5, 3)
+    assert 0.2 <= tally.slowest_seconds < 2
+
+
+def test_what_sleeps_is_ended_by_the_clock_of_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "SECONDS_BEYOND", 0)
+    sleeping = "import pathlib, sys, time; (pathlib.Path(sys.argv[4]) / 'at').write_text('7'); time.sleep(600)"
+    tally = fuzz("sleeps", first=7, inputs=1, command=[sys.executable, "-c", sleeping])
+    assert [(fault.seed, fault.what) for fault in tally.faults] == [(7, "hung for 2 s")]
 
 
 def test_a_child_that_never_starts_is_no_success() -> None:
