@@ -11,6 +11,9 @@ Heads = Literal["ssd", "ssdlite"]
 
 _UNUSED = {"dropout": "a detector", "condconv_classifier": "a detector"}
 MOST_EXTRA_MAPS = 4
+# The fields that both classes have are written out in both. In a common base their defaults would replace those of the
+# backbone's settings (1000 classes, 224 pixels, a conditional classifier) only while that base stands in front of the
+# backbone's, and two of them (input_size, heads) differ anyway. What is computed is shared.
 
 
 def _problems(settings: "SsdMobileNetV1Settings | SsdMobileNetV2Settings") -> list[str]:
