@@ -129,10 +129,19 @@ NIGHTLY = (
 )
 """Larger copies of networks that are cases themselves: half a minute and more each, so run by make nightly."""
 
+NIGHTLY_DETECTORS = (
+    "ssd_condconv_mobilenet_v1, width 0.75",
+    "ssd_condconv_mobilenet_v1, width 1",
+    "ssdlite_mixconv_mobilenet_v1, width 0.5",
+    "ssdlite_mixconv_mobilenet_v1, width 1",
+    "ssdlite_mixconv_mobilenet_v2, width 1",
+)
+"""The same of the cases in detectors.py."""
+
 
 def marks(name: str, *, quick: bool) -> tuple[pytest.MarkDecorator, ...]:
     """In which run a case is: make check, make test or make nightly."""
-    if name in NIGHTLY:
+    if name in (*NIGHTLY, *NIGHTLY_DETECTORS):
         return (pytest.mark.nightly,)
     return () if quick else (pytest.mark.slow,)
 
@@ -156,7 +165,7 @@ def _foreign(foreign: ForeignCase) -> ConformanceCase:
     )
 
 
-def _settled(name: str, settings: Mapping[str, object], size: tuple[int, int, int], seed: int) -> nn.Module:
+def settled(name: str, settings: Mapping[str, object], size: tuple[int, int, int], seed: int) -> nn.Module:
     """A network of the zoo, or with the prefix timm: of timm, as good as trained."""
 
     def construct() -> nn.Module:
@@ -189,7 +198,7 @@ def _zoo(
         name=name,
         source="zoo",
         style=entry.summary if digits else f"{entry.summary}; width {width:g}",
-        build=partial(_settled, name, settings, size, seed),
+        build=partial(settled, name, settings, size, seed),
         input_size=size,
         condconv_layers=condconv,
         mixconv_layers=mixconv,
@@ -205,7 +214,7 @@ def _timm(name: str, seed: int, side: int, condconv: int = 0, mixconv: int = 0, 
         name=full_name,
         source="timm",
         style="SAME padding" if name.startswith("tf_") else "symmetric padding",
-        build=partial(_settled, full_name, {}, size, seed),
+        build=partial(settled, full_name, {}, size, seed),
         input_size=size,
         condconv_layers=condconv,
         mixconv_layers=mixconv,

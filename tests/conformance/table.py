@@ -15,6 +15,7 @@ COLUMNS = (
 )  # fmt: skip
 SOURCES = {
     "zoo": "Networks of the zoo",
+    "detectors": "Detectors",
     "timm": "Networks of timm",
     "other people's style": "Styles of other people's code, and lookalikes",
 }

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.conformance import write_table
 from tests.conformance.case import ConformanceCase
 from tests.conformance.cases import CASES
+from tests.conformance.detectors import DETECTOR_CASES
 from tests.conformance.proof import Proof, prove
 from tests.conformance.table import COLUMNS, page, row
 
@@ -73,6 +74,7 @@ def test_nothing_is_written_when_a_case_has_a_fault(
         return replace(proof_of_norm, case=case)
 
     monkeypatch.setattr(write_table, "CASES", (replace(NORM, declined={}),))
+    monkeypatch.setattr(write_table, "DETECTOR_CASES", ())
     monkeypatch.setattr(write_table, "prove", proven_before)
     result = CliRunner().invoke(write_table.main, [str(tmp_path / "page.md")])
     assert result.exit_code == 1
@@ -84,4 +86,4 @@ def test_the_page_in_docs_has_every_case_with_its_layers() -> None:
     lines = DOCS.read_text(encoding="utf-8").split("## Refused")[0].splitlines()
     found = [cells(line) for line in lines if line.startswith("| `")]
     numbers = {row[0].strip("`"): (int(row[3] or 0), int(row[4] or 0)) for row in found}
-    assert numbers == {case.name: (case.condconv_layers, case.mixconv_layers) for case in CASES}
+    assert numbers == {case.name: (case.condconv_layers, case.mixconv_layers) for case in (*CASES, *DETECTOR_CASES)}

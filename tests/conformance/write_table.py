@@ -12,6 +12,7 @@ import torch
 
 from condmix.runtime.cpu import read_cpu_facts
 from tests.conformance.cases import CASES
+from tests.conformance.detectors import DETECTOR_CASES
 from tests.conformance.faults import faults
 from tests.conformance.proof import prove
 from tests.conformance.table import page, row
@@ -32,7 +33,8 @@ def main(output: Path) -> None:
     """Prove every case and write the table to OUTPUT; nothing is written if a case has a fault."""
     torch.set_num_threads(1)
     rows, wrong = [], []
-    with click.progressbar(CASES, label="cases", item_show_func=lambda case: case.name if case else "") as cases:
+    everything = (*CASES, *DETECTOR_CASES)
+    with click.progressbar(everything, label="cases", item_show_func=lambda case: case.name if case else "") as cases:
         for case in cases:
             proof = prove(case)
             wrong += [f"{case.name}: {fault}" for fault in faults(proof)]
