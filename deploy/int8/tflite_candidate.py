@@ -20,6 +20,7 @@ from condmix.exporters.quantize.tflite.build import TfliteInt8Build, build_int8
 from condmix.exporters.quantize.tflite.layer_records import TfliteInt8Layer
 from condmix.exporters.quantize.tflite.observation import observation
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
+from condmix.exporters.quantize.tflite.plan import GATE
 from condmix.exporters.verify.rounded import Run
 from condmix.runtime.joint_inputs import as_batch
 from condmix.runtime.litert_session import LiteRtBackend
@@ -56,8 +57,11 @@ class TfliteMaker:
 
     @cached_property
     def float_paths(self) -> frozenset[str]:
-        """Module paths of layers whose weights are not rounded."""
-        return frozenset(layer.path for layer in self._layers if layer.arithmetic == FLOAT) - {*self.layer_paths}
+        """Module paths of layers whose weights are not rounded, or not on a scale a channel."""
+        kept = {layer.path: True for layer in self._layers}
+        for layer in self._layers:
+            kept[layer.path] &= layer.arithmetic == FLOAT or layer.why == GATE
+        return frozenset(path for path, is_kept in kept.items() if is_kept)
 
     @cached_property
     def _layers(self) -> tuple[TfliteInt8Layer, ...]:

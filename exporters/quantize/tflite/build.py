@@ -11,6 +11,7 @@ from condmix.exporters.graph.facts import module_path
 from condmix.exporters.quantize.parameters import Affine
 from condmix.exporters.quantize.ranges import Ranges
 from condmix.exporters.quantize.tflite.layer_records import TfliteInt8Layer, layer_records, with_bytes
+from condmix.exporters.quantize.tflite.names import with_short_names
 from condmix.exporters.quantize.tflite.observation import float_twin
 from condmix.exporters.quantize.tflite.options import TfliteInt8Options
 from condmix.exporters.quantize.tflite.plan import plan_model
@@ -77,7 +78,7 @@ def build_int8(
     forms = with_bytes(form_records(prepared.model, TfliteOptions(experts="int8")), layers)
     built = prepared.built
     return TfliteInt8Build(
-        content=write_model(written),
+        content=write_model(with_short_names(written)),
         shared=replace(built, layers=with_forms(built.layers, forms, built.steps)),
         tensor_of_value=lowered.tensor_of_value,
         layers=layers,

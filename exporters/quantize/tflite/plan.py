@@ -57,6 +57,7 @@ class Plan:
 ASKED = "asked to stay in float"
 COMPUTED = "its kernel is computed: the delegate takes none, and the builtin float kernel is the fastest"
 ONE_POSITION = "int8 weights a channel; one position: its input is rounded to int8 on the fly, which costs nothing"
+GATE = "int8 weights of one scale, for gates; its input is rounded to int8 on the fly, which costs nothing"
 FOLLOWING = frozenset(
     {Operator.LOGISTIC, Operator.TANH, Operator.LEAKY_RELU, Operator.RELU, Operator.RELU6, Operator.MEAN}
 )
@@ -124,7 +125,7 @@ def _full(operation: Operation, roles: Roles) -> Choice:
             return _integer("mixed kernel of zero point 0 times int8 activations")
         return Choice(arithmetic=Arithmetic.FLOAT, why="a product of computed tensors that is no CondConv")
     if _one_position(operation):
-        return Choice(arithmetic=Arithmetic.HYBRID, why=ONE_POSITION)
+        return _on_the_fly(operation, roles)
     return _integer("int8 weights a channel, int8 activations")
 
 
@@ -134,8 +135,17 @@ def _int16(operation: Operation, roles: Roles) -> Choice:
     if id(operation) in roles.routing or operation.operator is Operator.BATCH_MATMUL:
         return Choice(arithmetic=Arithmetic.FLOAT, why="a computed kernel and its routing have no int16 form")
     if _one_position(operation):
-        return Choice(arithmetic=Arithmetic.HYBRID, why=ONE_POSITION)
+        return _on_the_fly(operation, roles)
     return _integer("int8 weights a channel, int16 activations")
+
+
+def _on_the_fly(operation: Operation, roles: Roles) -> Choice:
+    return Choice(arithmetic=Arithmetic.HYBRID, why=GATE if has_one_scale(operation, roles) else ONE_POSITION)
+
+
+def has_one_scale(operation: Operation, roles: Roles) -> bool:
+    """Whether one scale serves all weights of a product whose input is rounded on the fly."""
+    return id(operation) in roles.mixing or (id(operation) in roles.gates and _one_position(operation))
 
 
 def _dynamic(operation: Operation, roles: Roles) -> Choice:
@@ -152,6 +162,8 @@ def _dynamic(operation: Operation, roles: Roles) -> Choice:
             arithmetic=Arithmetic.STORED,
             why="int8 weights turned into float when loaded: the delegate has no depthwise product on the fly",
         )
+    if has_one_scale(operation, roles):
+        return Choice(arithmetic=Arithmetic.HYBRID, why=GATE)
     return Choice(arithmetic=Arithmetic.HYBRID, why="int8 weights a channel, input rounded to int8 on the fly")
 
 

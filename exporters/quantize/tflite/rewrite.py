@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from condmix.exporters.quantize.parameters import Affine
-from condmix.exporters.quantize.tflite.plan import Arithmetic, Plan
+from condmix.exporters.quantize.tflite.plan import Arithmetic, Plan, has_one_scale
 from condmix.exporters.quantize.tflite.roles import FILTER, has_stored_filter, moves_only
 from condmix.exporters.quantize.tflite.twins import Twins
 from condmix.exporters.quantize.tflite.versions import (
@@ -119,8 +119,13 @@ class _Rewriter:
         if operation.operator is Operator.FULLY_CONNECTED:
             self._as_convolution(operation, x)
             return
-        inputs = (x, int8_weight(weight, operation.operator), *operation.inputs[2:])
+        inputs = (x, self._hybrid_weight(operation, weight), *operation.inputs[2:])
         self._operations.append(replace(operation, inputs=inputs, version=HYBRID_VERSIONS[operation.operator]))
+
+    def _hybrid_weight(self, operation: Operation, weight: Tensor) -> Tensor:
+        """The weights of a product that becomes a convolution, or is one."""
+        one_scale = has_one_scale(operation, self._plan.roles)
+        return int8_bank(weight) if one_scale else int8_weight(weight, Operator.CONV_2D)
 
     def _integer(self, operation: Operation) -> None:
         if has_stored_filter(operation):
@@ -209,7 +214,7 @@ class _Rewriter:
             replace(
                 operation,
                 operator=Operator.CONV_2D,
-                inputs=(image, int8_weight(filters, Operator.CONV_2D), bias),
+                inputs=(image, self._hybrid_weight(operation, filters), bias),
                 outputs=(result,),
                 options_type=OptionsUnion.CONV_2D,
                 options=(*(Option(slot=place, kind=kind, value=value) for place, kind, value in CONV_OPTIONS), own),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from condmix.exporters.quantize.tflite.gates import find_gates
 from condmix.exporters.tflite.model import Operation, Tensor, TfliteModel
 from condmix.exporters.tflite.schema import Operator, TensorType
 
@@ -42,12 +43,14 @@ class Roles:
     mixing: FULLY_CONNECTED operations that mix stored experts into one of those.
     for_matmul: those of them whose kernel a BATCH_MATMUL applies.
     routing: operations between an image's mean and its routing, and those that mix biases.
+    gates: products whose results are the logits of gates, and nothing else.
     """
 
     kernels: frozenset[int]
     mixing: frozenset[int]
     for_matmul: frozenset[int]
     routing: frozenset[int]
+    gates: frozenset[int]
 
 
 def find_roles(model: TfliteModel) -> Roles:
@@ -80,6 +83,7 @@ def find_roles(model: TfliteModel) -> Roles:
         mixing=frozenset(mixing),
         for_matmul=frozenset(for_matmul),
         routing=frozenset(_routing(mixing.values(), producer) | biases),
+        gates=find_gates(model),
     )
 
 

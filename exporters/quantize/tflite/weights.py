@@ -62,7 +62,7 @@ def int8_weight(weight: Tensor, operator: Operator, scales: np.ndarray | None = 
 
 
 def int8_bank(bank: Tensor) -> Tensor:
-    """A bank of normalised experts as int8 with one scale."""
+    """A bank of normalised experts, or the weights of gates, as int8 with one scale."""
     assert bank.data is not None
     affine = symmetric(max(float(bank.data.max(initial=0.0)), -float(bank.data.min(initial=0.0))))
     return Tensor(
