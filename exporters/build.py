@@ -14,6 +14,7 @@ from condmix.exporters.captured import Captured, Tap
 from condmix.exporters.finish import finish
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
+from condmix.exporters.lower.keep_layout import has_mixconv, keep_layout
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.recognise import recognise
 from condmix.exporters.records import LayerRecord, RewriteStep, with_forms
@@ -93,9 +94,10 @@ def build_prepared(
     model = prepared.model.clone()
     batch = BatchAxis(size=options.batch)
     generalise(model, batch)
+    mixed = has_mixconv(model.graph)
     lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv, forms=options.forms)
     built = prepared.built
-    steps = built.steps
+    steps = (*built.steps, *(keep_layout(model) if mixed else ()))
     if batch.is_one:
         steps = (*steps, *run_rules(model, TIDY_RULES))
     return replace(

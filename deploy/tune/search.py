@@ -170,7 +170,10 @@ class Search:
         site, block = group.sites[0], group.block
 
         def files() -> Mapping[str, bytes]:
-            return {one.name: written(block, self._batch, self._opset, block_forms(block, site, one)) for one in some}
+            return {
+                one.name: written(block, self._batch, self._opset, block_forms(block, site, one), ends=False)
+                for one in some
+            }
 
         return self._runs.run(group.signature, [one.name for one in some], files, settings, share=SHARE_FOR_BLOCKS)
 

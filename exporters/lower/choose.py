@@ -40,6 +40,9 @@ CHANNEL_BLOCK = 16
 SMALL_MAP = 64
 """Up to so many output positions (7x7, 8x8) the zeros of a merged kernel cost more than a branch outside the blocks."""
 
+MOST_GROWTH = 1.35
+"""An axis that whole blocks would lengthen by more is left: that arithmetic costs more than a change of layout."""
+
 MOST_PIECES = 2
 """Convolutions a branch that a grouped expansion may cause; a depthwise one would cause one a channel."""
 
@@ -104,16 +107,15 @@ def choose_mixconv(layer: MixConvLayer, batch: BatchAxis, wanted: str) -> MixCon
     if len(sizes) > MOST_PIECES * len(layer.branches):
         why = f"the {expansion.group} groups of the expansion would cut the branches into {len(sizes)} pieces"
         return MixConvChoice(form=mixconv_merged.FORM, why=why)
-    if all(size % CHANNEL_BLOCK == 0 for size in sizes):
-        why = (
-            f"branches of {_shown(sizes)} channels fill blocks of {CHANNEL_BLOCK}: no Split, each has its own expansion"
-        )
+    whole = sum(-(-size // CHANNEL_BLOCK) * CHANNEL_BLOCK for size in sizes)
+    if whole <= MOST_GROWTH * sum(sizes):
+        why = f"branches of {_shown(sizes)} channels: no Split, each has its own expansion, in whole blocks"
         return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
     if layer.output_chw[1] * layer.output_chw[2] <= SMALL_MAP:
         size = "x".join(str(length) for length in layer.output_chw[1:])
         why = f"on a map of {size} a merged kernel would be mostly zeros: own expansions"
         return MixConvChoice(form=mixconv_hoisted.FORM, why=why)
-    why = f"branches of {_shown(sizes)} channels do not fill blocks of {CHANNEL_BLOCK}: one kernel for all {sum(sizes)}"
+    why = f"branches of {_shown(sizes)} channels are narrow for blocks of {CHANNEL_BLOCK}: one kernel for all"
     return MixConvChoice(form=mixconv_merged.FORM, why=why)
 
 

@@ -15,9 +15,12 @@ import onnx_ir as ir
 from condmix.exporters.graph.builder import Attributes, NodeBuilder
 from condmix.exporters.graph.facts import constant, is_op, module_path
 from condmix.exporters.graph.splice import Replacement, Splicer
+from condmix.exporters.lower.activate_branches import ActivateBranches
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
+from condmix.exporters.lower.keep_layout import has_mixconv
 from condmix.exporters.lower.layer_form import named_layers
+from condmix.exporters.lower.whole_blocks import fill_blocks
 from condmix.exporters.machine.index_numbers import Numbering, NumberRange
 from condmix.exporters.machine.integer_bank import IntegerBank, integer_bank
 from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_condconv
@@ -114,8 +117,12 @@ def build_skeleton(
         parts.kept[layer.routing.name or ""] = layer.routing
         splicer.apply(Replacement(removed=(node,), results=((layer.output, output),), builder=builder))
     outputs = _keep(model.graph, parts.kept)
+    mixed = has_mixconv(model.graph)
     records = lower(model, ONE_IMAGE, condconv="auto", mixconv=mixconv, forms=_renamed(model.graph, names, forms))
     run_rules(model, TIDY_RULES)
+    if mixed:
+        run_rules(model, (ActivateBranches(),))
+        fill_blocks(model)
     _gate_products(model.graph, parts, plain_gates)
     outputs += _keep(model.graph, parts.gate_values)
     Splicer(model.graph).finish()

@@ -10,6 +10,7 @@ from condmix.exporters.batch.generalise import generalise
 from condmix.exporters.finish import finish
 from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.driver import lower
+from condmix.exporters.lower.keep_layout import has_mixconv, keep_layout
 from condmix.exporters.lower.layer_form import named_layers
 from condmix.exporters.records import LayerForm
 from condmix.exporters.rewrite import TIDY_RULES
@@ -18,14 +19,18 @@ from condmix.exporters.tune.candidates import Candidate
 from condmix.exporters.tune.sites import Site
 
 
-def written(model: ir.Model, batch: BatchAxis, opset: int, forms: Sequence[LayerForm]) -> bytes:
+def written(model: ir.Model, batch: BatchAxis, opset: int, forms: Sequence[LayerForm], *, ends: bool = True) -> bytes:
     """The content; the graph is left as it was. Layers without a form follow the written rule.
 
+    ends: whether inputs and outputs keep their channels; a block's need not, for in its network they would not.
     Raises NotExportableError.
     """
     copy = model.clone()
     generalise(copy, batch)
+    mixed = has_mixconv(copy.graph)
     lower(copy, batch, condconv="auto", mixconv="auto", forms=forms)
+    if mixed:
+        keep_layout(copy, ends=ends)
     if batch.is_one:
         run_rules(copy, TIDY_RULES)
     content: bytes = finish(copy, opset, {}, check=False).SerializeToString()

@@ -69,7 +69,7 @@ def test_operators_without_an_equal_are_all_named() -> None:
     sketch.input("axes", (2,), element_type=onnx.TensorProto.INT64)
     sketch.node("Split", ["x"], ["low", "high"], module="a", axis=1, num_outputs=2)
     sketch.node("ReduceMean", ["low", "axes"], "mean", module="b", keepdims=1, shape=(1, 2, 1, 1))
-    sketch.node("Resize", ["high", "", sketch.constant("scales", np.ones(4, dtype=np.float32))], "same")
+    sketch.node("Resize", ["high", "", sketch.constant("scales", np.ones(4, dtype=np.float32))], "same", antialias=1)
     sketch.node("Add", ["mean", "same"], "y", module="c")
     with pytest.raises(NotExportableError) as caught:
         convert_opset(sketch.model("y"), 17)

@@ -155,13 +155,19 @@ MIXING = mixconv_case(in_channels=(2, 4), out_channels=(4, 2), kernels=(3, 5), g
             mixconv_case(in_channels=(16, 32), kernels=(3, 5)),
             1,
             "hoisted",
-            "branches of 16+32 channels fill blocks of 16: no Split, each has its own expansion",
+            "branches of 16+32 channels: no Split, each has its own expansion, in whole blocks",
         ),
         (
             mixconv_case(in_channels=(16, 16), kernels=(3, 5)),
             2,
             "hoisted",
-            "branches of 16+16 channels fill blocks of 16: no Split, each has its own expansion",
+            "branches of 16+16 channels: no Split, each has its own expansion, in whole blocks",
+        ),
+        (
+            mixconv_case(in_channels=(28, 28), kernels=(3, 5)),
+            2,
+            "hoisted",
+            "branches of 28+28 channels: no Split, each has its own expansion, in whole blocks",
         ),
         (
             mixconv_case(in_channels=(6, 7), kernels=(3, 5), input_size=(8, 8)),
@@ -173,7 +179,7 @@ MIXING = mixconv_case(in_channels=(2, 4), out_channels=(4, 2), kernels=(3, 5), g
             mixconv_case(in_channels=(6, 7), kernels=(3, 5), input_size=(9, 8)),
             1,
             "merged",
-            "branches of 6+7 channels do not fill blocks of 16: one kernel for all 13",
+            "branches of 6+7 channels are narrow for blocks of 16: one kernel for all",
         ),
         (
             mixconv_case(in_channels=(6, 7), kernels=(3, 5), input_size=(8, 8)),
