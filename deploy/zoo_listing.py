@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from condmix.models import counting, zoo
+from condmix.models.weightless import weightless
 
 SCHEMA_VERSION = 1
 
@@ -47,8 +48,9 @@ def list_zoo(names: Sequence[str], *, with_counts: bool, report_progress: Callab
     for entry in entries:
         if with_counts:
             report_progress(f"count {entry.name}")
-        with torch.device("meta"):
+        with weightless():
             module = zoo.build(entry.name)
+        with torch.device("meta"):
             counts = counting.count(module, entry.input_size) if with_counts else None
         rows.append(
             ZooRow(

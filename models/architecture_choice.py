@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from condmix.models import timm_source, zoo
@@ -10,6 +9,7 @@ from condmix.models.blueprint import TIMM, Blueprint, draw, with_sizes_of
 from condmix.models.errors import ArchitectureNeededError
 from condmix.models.key_matching import compare, is_counter
 from condmix.models.state_dict import without_prefixes
+from condmix.models.weightless import needed_tensors
 
 _TIMM_PATTERNS = ("*mixnet*", "*efficientnet_cc_*")
 """The timm networks worth trying unasked: those with the two constructs."""
@@ -51,7 +51,7 @@ def needed(place: str, tensors: Mapping[str, Tensor]) -> ArchitectureNeededError
 
 def fitting(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Names of the zoo and of timm's CondConv and MixNet networks that need exactly these tensors, up to the
-    number of classes and input channels. Built without memory for weights, so it takes a second or two."""
+    number of classes and input channels. Built without memory for weights, so it takes about a second."""
     variants = [dict(stripped) for _, stripped in without_prefixes(tensors)]
     keys = [{key for key in variant if not is_counter(key)} for variant in variants]
     names = [
@@ -92,8 +92,7 @@ def _advice(fits: tuple[str, ...]) -> str:
 
 
 def _needs(blueprint: Blueprint) -> Mapping[str, Tensor]:
-    with torch.device("meta"):
-        return dict(blueprint.build().state_dict())
+    return needed_tensors(blueprint.architecture, tuple(blueprint.settings.items()))
 
 
 def _shared_count(name: str, tensors: Mapping[str, Tensor]) -> int:

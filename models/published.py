@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import torch
-
 from condmix.models import zoo
 from condmix.models.counting import NetworkCount, count
+from condmix.models.weightless import weightless
 
 _CONDCONV_PAPER = "arXiv 1904.04971, table of ImageNet results"
 _CONDCONV_CODE = "README of the released CondConv EfficientNet"
@@ -78,7 +77,7 @@ def compare(name: str) -> CountComparison:
     Raises `UnknownArchitectureError`.
     """
     entry = zoo.describe(name)
-    with torch.device("meta"):
+    with weightless():
         network = zoo.build(name)
     return CountComparison(name=name, counted=count(network, entry.input_size), published=PUBLISHED.get(name))
 

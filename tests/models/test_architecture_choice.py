@@ -1,43 +1,19 @@
 """Tests of condmix.models.architecture_choice."""
 
 import sys
-from collections.abc import Mapping
-from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
 
 from condmix.models import architecture_choice, timm_source, zoo
-from condmix.models.blueprint import draw
 from condmix.models.errors import ArchitectureNeededError
+from condmix.models.weightless import needed_tensors
 
 
 def tensors(name: str, settings: dict[str, object] | None = None, prefix: str = "") -> dict[str, Tensor]:
-    state = _state(name, tuple((settings or {}).items()))
+    state = needed_tensors(name, tuple((settings or {}).items()))
     return {f"{prefix}{key}": tensor for key, tensor in state.items()}
-
-
-@cache
-def _state(name: str, settings: tuple[tuple[str, object], ...]) -> dict[str, Tensor]:
-    with torch.device("meta"):
-        return draw(name, dict(settings)).build().state_dict()
-
-
-_worked_out = architecture_choice._needs
-
-
-@cache
-def _needs(architecture: str, settings: tuple[tuple[str, object], ...]) -> Mapping[str, Tensor]:
-    return _worked_out(draw(architecture, dict(settings)))
-
-
-@pytest.fixture(autouse=True)
-def _needs_worked_out_once(monkeypatch):
-    """What a network needs is a matter of its name and settings: every test builds it anew otherwise."""
-    monkeypatch.setattr(
-        architecture_choice, "_needs", lambda drawn: _needs(drawn.architecture, tuple(drawn.settings.items()))
-    )
 
 
 @pytest.fixture
