@@ -16,7 +16,7 @@ from condmix.exporters.named.condconv import CondConvLayer, is_condconv, read_co
 from condmix.exporters.named.mixconv import MixConvLayer, is_mixconv, read_mixconv
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.records import LayerKind, LayerRecord, with_forms
-from condmix.exporters.tflite.convolution import MOST_TAPS
+from condmix.exporters.tflite.bands import MOST_TAPS
 from condmix.exporters.tflite.expansions import find_expanded
 from condmix.exporters.tflite.half import store_half
 from condmix.exporters.tflite.lower_graph import LoweredGraph, lower_graph

@@ -11,6 +11,7 @@ import numpy as np
 from condmix.exporters.named.condconv import CondConvLayer, ConvSettings
 from condmix.exporters.tflite.convolution import convolution, depthwise_2d, out_size, padded
 from condmix.exporters.tflite.emitter import Emitter
+from condmix.exporters.tflite.late_mixing import awaiting
 from condmix.exporters.tflite.mixing import mix
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Operator, Padding
@@ -27,7 +28,7 @@ def condconv(
         return _experts(emitter, x, routing, layer)
     if layer.is_depthwise:
         return _depthwise(emitter, x, routing, layer, bank)
-    return _dense(emitter, x, routing, layer, bank)
+    return _dense(emitter, x, awaiting(emitter, routing, x), layer, bank)
 
 
 def _norms(layer: CondConvLayer, bank: str) -> np.ndarray | None:

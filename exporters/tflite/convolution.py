@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from condmix.exporters.named.condconv import ConvSettings
+from condmix.exporters.tflite.bands import MOST_TAPS, bands_of
 from condmix.exporters.tflite.emitter import Emitter
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Activation, Operator, OptionsUnion, Padding
-
-MOST_TAPS = 25
-"""Depthwise microkernels of XNNPACK have at most so many taps; beyond, the operator becomes a slow grouped product."""
 
 
 def same_pads(length: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -242,33 +240,3 @@ def row_bands(
             total = emitter.binary(Operator.ADD, total, part, f"{role}_sum_{first}", fused)
     assert total is not None
     return total
-
-
-def bands_of(kernel: tuple[int, int]) -> tuple[tuple[range, range], ...]:
-    """The rows and columns of the kernel that each band has, at most MOST_TAPS taps.
-
-    Where every second row of every second column fits and makes fewer bands, so it is: 9x9 in four bands of 5 or 4 rows
-    and columns instead of five of two rows. All of them see all of the padded image, so that nothing is cut out of it.
-    """
-    rows = rows_of_bands(kernel)
-    height, width = kernel
-    halves = [(range(0, length, 2), range(1, length, 2)) for length in kernel]
-    if -(-height // 2) * -(-width // 2) <= MOST_TAPS and len(rows) > 4:
-        return tuple((row, column) for row in halves[0] for column in halves[1])
-    return tuple((row, range(width)) for row in rows)
-
-
-def rows_of_bands(kernel: tuple[int, int]) -> tuple[range, ...]:
-    """The rows of the kernel that each band has, at most MOST_TAPS taps.
-
-    Where two rows fit, a band is a row and its mirror image: both see all of the padded image, so that nothing is cut
-    out of it. Measured on 9x9 and 11x11: 0.90 to 0.95 of the time that neighbouring rows take. Where three fit,
-    neighbours are better: rows 0, 3, 6 and two pairs take 1.15 to 1.21 of the time of 7x7 as 3 + 3 + 1.
-    """
-    height, width = kernel
-    step = max(1, MOST_TAPS // width)
-    if step != 2 or height % 2 == 0:
-        return tuple(range(first, min(first + step, height)) for first in range(0, height, step))
-    middle = height // 2
-    pairs = tuple(range(row, height - row, height - 1 - 2 * row) for row in range(middle))
-    return (*pairs, range(middle, middle + 1))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condmix.exporters.named.condconv import ConvSettings
-from condmix.exporters.tflite.convolution import MOST_TAPS, bands_of, out_size, padded, rows_of_bands, same_pads
+from condmix.exporters.tflite.bands import MOST_TAPS, bands_of
+from condmix.exporters.tflite.convolution import out_size, padded, same_pads
 from condmix.exporters.tflite.emitter import Emitter
 from condmix.exporters.tflite.model import Tensor
 from condmix.exporters.tflite.schema import Padding, TensorType
@@ -119,27 +120,10 @@ def test_large_depthwise_kernels_are_sums_of_row_bands(case: ConvCase, bands: in
             assert -(-height * width // bands) <= MOST_TAPS
 
 
-@given(kernel=st.tuples(st.integers(1, 30), st.integers(1, 25)))
-def test_bands_have_every_tap_once_and_few_of_them(kernel: tuple[int, int]) -> None:
-    bands = bands_of(kernel)
-    every = [(row, column) for rows, columns in bands for row in rows for column in columns]
-    assert sorted(every) == [(row, column) for row in range(kernel[0]) for column in range(kernel[1])]
-    assert all(len(rows) * len(columns) <= MOST_TAPS for rows, columns in bands)
-    assert len(bands) <= len(rows_of_bands(kernel))
-
-
-def test_every_second_row_of_every_second_column_where_that_makes_fewer_bands() -> None:
-    even, odd = range(0, 9, 2), range(1, 9, 2)
-    assert bands_of((9, 9)) == ((even, even), (even, odd), (odd, even), (odd, odd))
-    assert [len(bands_of((size, size))) for size in (5, 7, 8, 10, 11)] == [1, 3, 3, 4, 6]
-
-
-def test_rows_and_their_mirror_images_see_the_whole_image() -> None:
-    assert rows_of_bands((7, 7)) == (range(3), range(3, 6), range(6, 7))
-    assert [list(rows) for rows in rows_of_bands((9, 9))] == [[0, 8], [1, 7], [2, 6], [3, 5], [4]]
+def test_what_of_the_image_is_cut_out_for_bands() -> None:
     assert counted(checked(depthwise((7, 7)), relu=False))["SLICE"] == 2
-    for kernel in ((9, 9), (11, 11)):
-        assert counted(checked(depthwise(kernel), relu=False))["SLICE"] == 0
+    assert counted(checked(depthwise((9, 9)), relu=False))["SLICE"] == 1
+    assert counted(checked(depthwise((11, 11)), relu=False))["SLICE"] == 0
 
 
 def test_row_bands_stay_in_the_delegate() -> None:
