@@ -36,7 +36,7 @@ FILES: tuple[Reason, ...] = (
     _reason("ONNX_TRAINING", "", "BatchNormalization with training_mode", "export after `network.eval()`"),
     _reason("ONNX_RANDOM", "", "RandomNormalLike", "export in inference mode"),
     _reason("ONNX_SPARSE", "", "sparse initializers", "export dense weights"),
-    _reason("ONNX_CONTROL_FLOW", "", "a Loop over the experts", "trace the network with the loop unrolled"),
+    _reason("ONNX_CONTROL_FLOW", "", "a Loop that the image ends", "trace the network with the loop unrolled"),
     _reason("ONNX_INPUTS", "", "a second input without an axis of images", "give every input that axis first"),
     _reason("ONNX_INPUT_TYPE", "", "uint8 pixels as input", "export without the preprocessing in front"),
     _reason("ONNX_INPUT_RANK", "", "a vector as input", "networks of images are exported"),

@@ -14,6 +14,9 @@ from condmix.exporters.graph.builder import NodeBuilder
 from condmix.exporters.graph.facts import attribute_ints, attribute_string, is_op, static_shape
 from condmix.exporters.onnx_input.affine_form import AffineForm
 from condmix.exporters.onnx_input.cancel_transposes import CancelTransposes
+from condmix.exporters.onnx_input.channels_first_form import CHANNELS_FIRST, CHANNELS_LAST, ChannelsFirstForm
+from condmix.exporters.onnx_input.moved_ones_form import MovedOnesForm
+from condmix.exporters.onnx_input.only_element_form import OnlyElementForm
 from condmix.exporters.onnx_input.split_sequence_form import SplitSequenceForm
 from condmix.exporters.onnx_input.windows import explicit_pads
 from condmix.exporters.rewrite.hard_swish_form import HardSwishForm
@@ -22,13 +25,15 @@ from condmix.exporters.rewrite.rule import Rule
 
 CANONICAL_RULES: tuple[Rule, ...] = (
     SplitSequenceForm(),
+    OnlyElementForm(),
+    MovedOnesForm(),
     CancelTransposes(),
+    ChannelsFirstForm(),
     AffineForm(),
     Relu6Gate(),
     HardSwishForm(),
 )
 """Run with the tidying rules on a graph that somebody else wrote."""
-CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 def resolve_auto_pad(model: ir.Model) -> int:

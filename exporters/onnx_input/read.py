@@ -24,6 +24,7 @@ from condmix.exporters.onnx_input.refuse import require_exportable
 from condmix.exporters.onnx_input.shapes import ImageInput, image_input, own_inputs
 from condmix.exporters.onnx_input.static import require_static, with_sizes
 from condmix.exporters.onnx_input.unbake import unbake
+from condmix.exporters.onnx_input.unroll import unroll
 from condmix.exporters.onnx_input.upgrade import upgrade
 from condmix.exporters.output_kinds import kinds_of
 from condmix.exporters.rewrite import TIDY_RULES
@@ -84,13 +85,14 @@ def read_content(
     if isinstance(taken, list):
         raise OnnxInputError(place, tuple(taken))
     report_progress("upgrade")
-    upgraded = upgrade(place, original)
+    flat = unroll(place, original, taken, taken.images or 1)
+    upgraded = upgrade(place, flat)
     require_static(place, upgraded, taken)
     images = _working_batch(place, original, upgraded, taken)
 
     report_progress("simplify")
     model = _simplified(place, with_sizes(upgraded, taken, images))
-    paths = paths_of(original)
+    paths = paths_of(flat)
     give_paths(model, paths)
     value = next(value for value in model.graph.inputs if value.name == taken.name)
     # The image comes first, whatever the file's own order is.

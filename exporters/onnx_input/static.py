@@ -12,6 +12,10 @@ from condmix.exporters.onnx_input.shapes import LARGEST_INPUT, ImageInput
 
 CONTROL_FLOW = frozenset({"Loop", "Scan", "SequenceMap", "Optional", "OptionalGetElement", "OptionalHasElement"})
 
+LARGEST_VECTOR = 1 << 20
+"""Of integers: lists of shapes and indices, whose numbers are followed."""
+_INTEGERS = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
+
 
 def with_sizes(proto: onnx.ModelProto, taken: ImageInput, images: int) -> onnx.ModelProto:
     """A copy whose input has these numbers as its shape, and whose other shapes are to be found anew."""
@@ -38,14 +42,21 @@ def require_static(place: str, proto: onnx.ModelProto, taken: ImageInput) -> Non
     if loops:
         text = f"it has control flow ({', '.join(loops)}): export the network with its loops unrolled"
         raise OnnxInputError(place, (("ONNX_CONTROL_FLOW", text),))
-    sized = with_sizes(proto, taken, taken.images or 1)
-    try:
-        inferred = onnx.shape_inference.infer_shapes(sized, data_prop=True)
-    except (onnx.shape_inference.InferenceError, ValueError):
-        return  # simplification says it in its own words
-    for value in (*inferred.graph.value_info, *inferred.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        elements = math.prod(dim.dim_value for dim in dims if dim.HasField("dim_value"))
-        if elements > LARGEST_INPUT:
-            text = f"its value '{value.name}' would hold {elements} numbers: at most {LARGEST_INPUT} are computed"
-            raise OnnxInputError(place, (("ONNX_TOO_LARGE", text),))
+    require_small(place, with_sizes(proto, taken, taken.images or 1))
+
+
+def require_small(place: str, sized: onnx.ModelProto) -> None:
+    """Nothing happens for a graph of known sizes with values that can be held. Raises OnnxInputError for others."""
+    # Following numbers through integer vectors copies them: first without, so that none of them is huge.
+    for follows in (False, True):
+        try:
+            inferred = onnx.shape_inference.infer_shapes(sized, data_prop=follows)
+        except (onnx.shape_inference.InferenceError, ValueError):
+            return  # simplification says it in its own words
+        for value in (*inferred.graph.value_info, *inferred.graph.output):
+            kind, dims = value.type.tensor_type.elem_type, value.type.tensor_type.shape.dim
+            elements = math.prod(dim.dim_value for dim in dims if dim.HasField("dim_value"))
+            most = LARGEST_VECTOR if kind in _INTEGERS and len(dims) == 1 else LARGEST_INPUT
+            if elements > most:
+                text = f"its value '{value.name}' would hold {elements} numbers: at most {most} are computed"
+                raise OnnxInputError(place, (("ONNX_TOO_LARGE", text),))

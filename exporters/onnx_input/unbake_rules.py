@@ -217,9 +217,16 @@ def _slice(state: Unbaking, node: ir.Node, incoming: Sequence[Place]) -> Answer:
         else:
             state.replaced.append((node.outputs[0], source))
         return [place]
-    if len(cut) > 1 or place.outer != 1 or step != 1 or stop - start != place.inner or start % place.inner:
+    # One element may be picked by a step beyond the end: TensorFlow's exporters write x[1] so.
+    if place.outer != 1 or range(start, stop, step) != range(start, start + place.inner) or start % place.inner:
         return "it slices the axis of the images"
-    state.replaced.append((node.outputs[0], source))
+    if len(cut) > 1:
+        # One image of many, and a part of it: of the one that is left, the same part.
+        own = [axis % len(shape) == place.axis for axis in axes]
+        state.set_ints(node, 1, [0 if is_own else first for is_own, first in zip(own, starts, strict=True)])
+        state.set_ints(node, 2, [place.inner if is_own else last for is_own, last in zip(own, ends, strict=True)])
+    else:
+        state.replaced.append((node.outputs[0], source))
     return [One(start // place.inner)]
 
 

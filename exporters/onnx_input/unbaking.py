@@ -30,7 +30,7 @@ class Unbaking:
             name=f"unbaked_{self.count}",
             shape=ir.Shape(array.shape),
             type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-            const_value=ir.tensor(np.ascontiguousarray(array)),
+            const_value=ir.tensor(np.array(array, order="C")),  # ascontiguousarray gives a number an axis
         )
         self.graph.register_initializer(value)
         return value
