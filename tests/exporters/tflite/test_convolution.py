@@ -121,8 +121,8 @@ def test_large_depthwise_kernels_are_sums_of_row_bands(case: ConvCase, bands: in
 
 
 def test_what_of_the_image_is_cut_out_for_bands() -> None:
-    assert counted(checked(depthwise((7, 7)), relu=False))["SLICE"] == 2
-    assert counted(checked(depthwise((9, 9)), relu=False))["SLICE"] == 1
+    for kernel in ((7, 7), (9, 9)):
+        assert counted(checked(depthwise(kernel), relu=False))["SLICE"] == 1
     assert counted(checked(depthwise((11, 11)), relu=False))["SLICE"] == 0
 
 
