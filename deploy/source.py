@@ -92,7 +92,14 @@ def _open_program(loading: Loading, kind: FileKind, report_progress: Callable[[s
     loading.refuse_weights_flags(f"a {kind.value}")
     asked = loading.input_size
     size = None if asked is None else (asked.channels, asked.height, asked.width)
-    found = read_program(loading.model, kind, size, report_progress, allow_pickle=loading.allow_pickle)
+    found = read_program(
+        loading.model,
+        kind,
+        size,
+        report_progress,
+        allow_pickle=loading.allow_pickle,
+        any_size=loading.any_size,
+    )
     usual = Preprocessing.default(found.input_size[0])
     network = LoadedNetwork(
         architecture=f"program:{loading.model.stem}",

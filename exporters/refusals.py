@@ -55,6 +55,9 @@ PROGRAMS: tuple[Reason, ...] = (
     _reason("PROGRAM_PICKLE", "", "a .pt2 that calls torch.os.system", "torch's operators only, or `--allow-pickle`"),
     _reason("PROGRAM_TRAINING", "", "BatchNorm in training", "`network.eval()` before exporting"),
     _reason("PROGRAM_INPUT_SIZE", "", "TorchScript, which does not say its size", "give `--input-size CxHxW`"),
+    _reason(
+        "PROGRAM_SIZE", "", "a .pt2 of one size with `--dynamic-size`", "export it with dynamic_shapes, or give weights"
+    ),
     _reason("PROGRAM_INPUTS", "", "an image and a vector at batch 4", "export at batch 1, or with an open batch"),
     _reason("PROGRAM_CONVERSION", "", "an operator that ONNX does not have", "change it, or give the weights"),
 )
@@ -107,6 +110,12 @@ NETWORKS: tuple[Reason, ...] = (
         "is no detector whose anchors are known",
         "`--detections boxes` on a classifier",
         "`--detections raw`, or a method `anchors(height, width)`",
+    ),
+    _reason(
+        "ANCHORS",
+        "do not fit its outputs",
+        "`anchors(height, width)` with 5 rows for 32 boxes, `--detections boxes`",
+        "one row a box, or `--detections raw`",
     ),
     _reason("ROUTING_RANGE", "whose ends have to be known", "`--experts int8` with unbounded routing", "use `--int8`"),
 )

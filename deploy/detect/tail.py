@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from condmix.deploy.detect.flags import BOXES, NMS, RAW, DetectionFlags
-from condmix.exporters.detection.refuse import not_a_detector
+from condmix.exporters.detection.refuse import anchors_do_not_fit, not_a_detector
 from condmix.runtime.detection.boxes import CENTRE_SCALE, SIZE_SCALE
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ FLOAT_MODULES = ("boxes", "scores", "decode")
 def with_tail(network: TorchNetwork, flags: DetectionFlags) -> TorchNetwork:
     """The network with decoding behind it where that was asked for; any other network as it is.
 
-    Raises NotExportableError where a tail was asked for and the network does not say its anchors.
+    Raises NotExportableError where a tail was asked for and the network does not say its anchors, or they do not fit
+    its outputs; as raw heads such a network is exported like any other.
     """
+    from condmix.models.anchor_check import AnchorsError, checked_anchors
     from condmix.models.box_coding import GivesAnchors, with_decoding
 
     module = network.module
@@ -33,7 +35,12 @@ def with_tail(network: TorchNetwork, flags: DetectionFlags) -> TorchNetwork:
     if not isinstance(module, GivesAnchors) or not callable(module.anchors):
         refuse_tail(network.architecture, flags)
         return network
-    anchors = module.anchors(*network.input_size[1:])
+    try:
+        anchors = checked_anchors(module, network.input_size)
+    except AnchorsError as error:
+        if flags.detections in (BOXES, NMS):
+            raise anchors_do_not_fit(network.architecture, str(error)) from error
+        return network
     asked = flags.detections or RAW
     facts = detection_facts(asked, anchors, flags)
     if asked == RAW:

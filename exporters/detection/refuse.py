@@ -1,4 +1,4 @@
-"""The refusal of a tail behind a network that does not say its anchors."""
+"""The refusals of a tail: behind a network that does not say its anchors, or says others than it has."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ def not_a_detector(name: str) -> NotExportableError:
         "anchors(height, width) and the heads that docs/detection.md describes"
     )
     return NotExportableError(summary, (remedy,))
+
+
+def anchors_do_not_fit(name: str, problem: str) -> NotExportableError:
+    """The error for decoding asked of a network whose anchors are not those of its outputs."""
+    summary = f"the anchors of {name} do not fit its outputs, so nothing can be decoded;"
+    return NotExportableError(
+        summary, (f"{problem}; docs/detection.md describes both, --detections raw needs neither",)
+    )

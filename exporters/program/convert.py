@@ -26,12 +26,25 @@ from condmix.exporters.structure import located_tensors, names_of
 SCRIPT_OPSET = 17
 """The newest that torch's older exporter writes in full."""
 LIKELY_BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64)
+IMAGE_AXES = 4
 Size = tuple[int | None, int, int]
 
 
 def convert_exported(path: Path, program: ExportedProgram, module: ProgramModule, size: Size | None) -> onnx.ModelProto:
     """The program as ONNX: at its own batch, or at one image where its sizes are open. Raises ProgramInputError."""
     return _named(to_onnx(path, program, module, size).model_proto)
+
+
+def require_free_sides(path: Path, program: ExportedProgram) -> None:
+    """Nothing happens for a program that leaves height and width of its image open. Raises ProgramInputError."""
+    image = next((shape for shape in input_shapes(program) if len(shape) == IMAGE_AXES), ())
+    if any(isinstance(length, int) for length in image[2:]):
+        sides = "x".join(str(length) if isinstance(length, int) else "any" for length in image[2:])
+        text = (
+            f"it was exported for images of {sides} alone: for --dynamic-size export it again with dynamic_shapes for "
+            "height and width, or give the weights; else leave --dynamic-size out"
+        )
+        raise refused(str(path), "PROGRAM_SIZE", text)
 
 
 def to_onnx(path: Path, program: ExportedProgram, module: ProgramModule, size: Size | None) -> torch.onnx.ONNXProgram:

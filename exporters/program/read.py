@@ -11,7 +11,7 @@ from torch import nn
 
 from condmix.exporters.onnx_input.file import OnnxFile
 from condmix.exporters.onnx_input.read import read_content
-from condmix.exporters.program.convert import Size, convert_exported, convert_scripted
+from condmix.exporters.program.convert import Size, convert_exported, convert_scripted, require_free_sides
 from condmix.exporters.program.exported import as_module, load_exported
 from condmix.exporters.program.oracle import ProgramOracle
 from condmix.exporters.program.scripted import load_scripted
@@ -20,17 +20,26 @@ from condmix.models.file_kind import FileKind
 
 
 def read_program(
-    path: Path, kind: FileKind, size: Size | None, report_progress: Callable[[str], None], *, allow_pickle: bool = False
+    path: Path,
+    kind: FileKind,
+    size: Size | None,
+    report_progress: Callable[[str], None],
+    *,
+    allow_pickle: bool = False,
+    any_size: bool = False,
 ) -> ProgramSource:
     """The network in a .pt2 or TorchScript file, as a graph for one image in float32.
 
     size: channels (None for the program's own), height and width; TorchScript does not say them itself.
+    any_size: the program will be read at other heights and widths as well.
     Raises ProgramInputError, and OnnxInputError for what is no network of images.
     """
     report_progress("load")
     program: nn.Module
     if kind is FileKind.EXPORTED_PROGRAM:
         exported = load_exported(path, allow_pickle=allow_pickle)
+        if any_size:
+            require_free_sides(path, exported)
         program = as_module(path, exported)
         report_progress("convert")
         if takes_several(exported):

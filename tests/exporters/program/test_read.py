@@ -107,3 +107,17 @@ def test_an_operator_that_onnx_has_not_is_named(save: object, tmp_path: Path) ->
     path = save(Median(), tmp_path / "median.pt2")  # type: ignore[operator]
     with pytest.raises(ProgramInputError, match=r"nanmedian.*\[PROGRAM_CONVERSION\]"):
         read(path)
+
+
+def test_a_program_of_one_size_is_not_read_at_others(tmp_path: Path) -> None:
+    static = save_exported(network(), tmp_path / "static.pt2")
+    with pytest.raises(ProgramInputError, match=r"exported for images of 12x12 alone.*dynamic_shapes.*PROGRAM_SIZE"):
+        read_program(static, identify(static), None, silent, any_size=True)
+    height, width = torch.export.Dim("height", min=4, max=64), torch.export.Dim("width", min=4, max=64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network(), (torch.zeros(1, *SIZE),), dynamic_shapes=({2: height, 3: width},))
+        torch.export.save(program, tmp_path / "open.pt2")
+    for size in ((3, 12, 12), (3, 13, 19)):
+        found = read_program(tmp_path / "open.pt2", identify(tmp_path / "open.pt2"), size, silent, any_size=True)
+        assert found.input_size == size
