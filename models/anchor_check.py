@@ -41,8 +41,8 @@ def checked_anchors(module: nn.Module, input_size: tuple[int, int, int]) -> npt.
     boxes, scores = shapes["boxes"], shapes["scores"]
     if boxes != [1, len(given), NUMBERS_A_BOX] or len(scores) != 3 or scores[:2] != [1, len(given)]:
         message = (
-            f"it gives {len(given)} anchors, boxes {boxes} and scores {scores}: expected boxes [1, {len(given)}, 4] and "
-            f"scores [1, {len(given)}, classes]"
+            f"it gives {len(given)} anchors, boxes {boxes} and scores {scores}: expected boxes [1, {len(given)}, 4] "
+            f"and scores [1, {len(given)}, classes]"
         )
         raise AnchorsError(message)
     return given.astype(np.float32)
