@@ -14,6 +14,7 @@ from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.verify.images import candidate_images
 
 INT8, INT8_EXPERTS, QUANTIZE_STATIC = "condmix int8", "condmix int8 experts", "quantize_static on stock"
+INT8_X86 = "condmix int8, --target x86-vnni"
 
 
 def int8_bytes(module: nn.Module, size: int, *, conditional: bool) -> dict[str, bytes]:
@@ -22,6 +23,7 @@ def int8_bytes(module: nn.Module, size: int, *, conditional: bool) -> dict[str, 
     ranges = calibrate(prepared, candidate_images((3, size, size)).array_nchw)
     wanted = {INT8: OnnxInt8Options()}
     if conditional:
+        wanted[INT8_X86] = OnnxInt8Options(target="x86-vnni")
         wanted[INT8_EXPERTS] = OnnxInt8Options(experts="weights")
     return {
         name: build_int8(prepared, ranges, options, {}, _silent).proto.SerializeToString()

@@ -33,6 +33,7 @@ from condmix.exporters.quantize.onnx.image_channels import fill_image_channels
 from condmix.exporters.quantize.onnx.mixconv import lower_mixconv_int8
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.records import Int8Kind
+from condmix.exporters.quantize.onnx.wide_gates import widen_gates
 
 
 @dataclass(kw_only=True, eq=False)
@@ -85,6 +86,8 @@ def build_float_graph(
         layers[lowering.owners[name]].form = "dense"
     fill_channel_blocks(model.graph, options.float_layers)
     fill_image_channels(model.graph, options.float_layers)
+    if not options.dynamic_size:
+        widen_gates(model.graph, options.float_layers)
     lowering.splicer.finish()
     return FloatGraph(
         model=convert_opset(model, options.opset),

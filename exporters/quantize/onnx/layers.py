@@ -11,6 +11,7 @@ from condmix.exporters.graph.facts import attribute_int, constant, is_op, module
 from condmix.exporters.quantize.onnx.channel_spaces import is_depthwise
 from condmix.exporters.quantize.onnx.condconv import MixedKernel
 from condmix.exporters.quantize.onnx.emit import GraphWriter
+from condmix.exporters.quantize.onnx.kernel_product import integer_row, is_one_row
 from condmix.exporters.quantize.onnx.options import OnnxInt8Options
 from condmix.exporters.quantize.onnx.values import Values
 from condmix.exporters.quantize.onnx.weights import StoredBank, WeightGrid, stored_bank, stored_bias, stored_weight
@@ -84,15 +85,7 @@ class Layers:
         kernel = self._kernels[node.outputs[0].name or ""]
         path, writer = module_path(node), self._writer
         bank = stored_bank(kernel, self._ranges, self._options.kernel_grid(depthwise=kernel.is_depthwise))
-        experts = writer.dequantize(
-            writer.constant(bank.bank_en, f"{path}/experts"),
-            Affine(scale=bank.bank_scale, zero_point=0, grid=INT8_SYMMETRIC),
-            writer.value(f"{path}/experts/rounded", FLOAT),
-        )
-        gates = self._values.gates(self._routings[kernel.routing], self._gate_affine(kernel))
-        mixed = writer.node("MatMul", [gates, experts], writer.value(kernel.mixed, FLOAT, reserved=True), path)
-        row = writer.node("Flatten", [mixed], writer.value(f"{path}/kernel_row", FLOAT), path, {"axis": 1})
-        step = Affine(scale=bank.kernel_step, zero_point=0, grid=INT8_SYMMETRIC)
+        row, step = self._row(kernel, bank, path)
         integers = writer.quantize(row, step, f"{path}/kernel_row")
         if bank.grid != INT8_SYMMETRIC:
             # A routing that calibration never saw may mix larger weights than the grid has.
@@ -104,11 +97,28 @@ class Layers:
         scale = writer.shared(np.tile(bank.scale_o, kernel.copies), f"{path}/kernel/s")
         if kernel.is_batched:
             # The runtime's batched product has one scale for all its kernels; `factor` gives each channel its own.
-            real = writer.dequantize(shaped, step, output)
+            plain = Affine(scale=bank.kernel_step, zero_point=0, grid=INT8_SYMMETRIC)
+            real = writer.dequantize(shaped, plain, output)
         else:
             as_matrix = len(kernel.shape) == MATRIX_AXES
             real = writer.dequantize_channels(shaped, scale, kernel.output_axis, output, with_zeros=as_matrix)
         self._mixed[kernel.kernel] = (real, scale, bank)
+
+    def _row(self, kernel: MixedKernel, bank: StoredBank, path: str) -> tuple[ir.Value, Affine]:
+        """Routing times bank, unrounded, and the grid to round it on."""
+        writer, grid = self._writer, self._gate_affine(kernel)
+        routing = self._routings[kernel.routing]
+        if is_one_row(self._options.target, routing, grid):
+            return integer_row(writer, self._values.gate_integers(routing, grid), grid, bank, path)
+        experts = writer.dequantize(
+            writer.constant(bank.bank_en, f"{path}/experts"),
+            Affine(scale=bank.bank_scale, zero_point=0, grid=INT8_SYMMETRIC),
+            writer.value(f"{path}/experts/rounded", FLOAT),
+        )
+        gates = self._values.gates(routing, grid)
+        mixed = writer.node("MatMul", [gates, experts], writer.value(kernel.mixed, FLOAT, reserved=True), path)
+        row = writer.node("Flatten", [mixed], writer.value(f"{path}/kernel_row", FLOAT), path, {"axis": 1})
+        return row, Affine(scale=bank.kernel_step, zero_point=0, grid=INT8_SYMMETRIC)
 
     def factor(self, node: ir.Node) -> ir.Value:
         """What a batched product is multiplied with, channel by channel, to be in real numbers."""

@@ -21,7 +21,7 @@ ELEMENTWISE = ("Add", "Mul", "Sigmoid", "LeakyRelu", "GlobalAveragePool", "Avera
 """ONNX Runtime has an integer form of each."""
 MOVES = (
     "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad", "MaxPool",
-    "DepthToSpace",
+    "DepthToSpace", "Tile",
 )  # fmt: skip
 """They move numbers and compute none: the same operator on integers, one scale on both sides."""
 LIMITS = ("Relu", "Clip")

@@ -29,6 +29,7 @@ class Values:
         self._integers: dict[ir.Value, ir.Value] = {}
         self._rounded: dict[ir.Value, ir.Value] = {}
         self._gates: dict[ir.Value, ir.Value] = {}
+        self._gate_integers: dict[ir.Value, ir.Value] = {}
         self._integers_first: set[ir.Value] = set()
 
     def affine(self, value: ir.Value) -> Affine:
@@ -83,14 +84,21 @@ class Values:
     def gates(self, routing: ir.Value, affine: Affine) -> ir.Value:
         """A routing on the grid that the mixing of experts wants, once for all layers that share it."""
         if routing not in self._gates:
+            integers = self.gate_integers(routing, affine)
+            self._gates[routing] = self._dequantized(integers, affine, f"{routing.name}/gates/rounded")
+        return self._gates[routing]
+
+    def gate_integers(self, routing: ir.Value, affine: Affine) -> ir.Value:
+        """The same as integers."""
+        if routing not in self._gate_integers:
             stem = f"{routing.name}/gates"
             integers = self._writer.quantize(self.real(routing), affine, stem)
             if self._may_leave(routing, affine):
                 ends = [self._writer.shared(np.asarray(end, np.uint8), "gates_end") for end in (UINT7.low, UINT7.high)]
                 clipped = self._writer.value(f"{stem}/clipped", ir.DataType.UINT8)
                 integers = self._writer.node("Clip", [integers, *ends], clipped)
-            self._gates[routing] = self._dequantized(integers, affine, f"{stem}/rounded")
-        return self._gates[routing]
+            self._gate_integers[routing] = integers
+        return self._gate_integers[routing]
 
     @staticmethod
     def _may_leave(routing: ir.Value, affine: Affine) -> bool:
