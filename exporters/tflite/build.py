@@ -143,7 +143,7 @@ def _mixconv_record(layer: MixConvLayer, options: TfliteOptions, *, in_pieces: b
     if in_pieces:
         form, why = "hoisted", "each branch has its own part of the expansion in front of it: nothing is sliced"
     if layer.is_depthwise and cut:
-        bands = f"kernels {', '.join(f'{h}x{w}' for h, w in cut)} as sums of row bands of at most {MOST_TAPS} taps"
+        bands = f"kernels {', '.join(f'{h}x{w}' for h, w in cut)} as sums of bands of at most {MOST_TAPS} taps"
         form, why = "rows", f"{bands}; {why}" if in_pieces else bands
     return LayerRecord(
         path=layer.path,
