@@ -15,7 +15,7 @@ from condmix.exporters.tflite.options import TFLITE_CONDCONV_CHOICES, TfliteOpti
 ONNX, TFLITE = "onnx", "tflite"
 FORMATS = (ONNX, TFLITE)
 TITLES = MappingProxyType({ONNX: "ONNX", TFLITE: "TFLite"})
-ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage", "forms", "tune")
+ONNX_ONLY_FLAGS = ("opset", "mixconv", "stage", "in_turn", "forms", "tune")
 TFLITE_ONLY_FLAGS = ("precision", "layout")
 
 
@@ -32,6 +32,7 @@ class FormatFlags:
     precision: str = "float32"
     layout: str = "nhwc"
     forms: tuple[LayerForm, ...] = ()
+    in_turn: bool = False
     dynamic_size: bool = False
     typed: Collection[str] = frozenset()
 
@@ -70,6 +71,7 @@ def choose_formats(formats: Sequence[str], flags: FormatFlags) -> FormatChoices:
             experts=_onnx_experts(formats, flags),
             stage=flags.stage,
             forms=flags.forms,
+            in_turn=flags.in_turn,
             dynamic_size=flags.dynamic_size,
         )
     if TFLITE in formats:
@@ -106,7 +108,7 @@ def _idle_flags(formats: Sequence[str], flags: FormatFlags) -> list[str]:
         ]
     if ONNX not in formats:
         problems += [
-            f"--{name} is about ONNX files: leave it out, or add onnx to --format {','.join(formats)}"
+            f"--{name.replace('_', '-')} is about ONNX files: leave it out, or add onnx to --format {','.join(formats)}"
             for name in ONNX_ONLY_FLAGS
             if name in flags.typed
         ]
@@ -130,4 +132,6 @@ def _notes(formats: Sequence[str], flags: FormatFlags) -> tuple[str, ...]:
 
 
 def _shown(name: str, flags: FormatFlags) -> str:
-    return f"--{name}" if name in ("forms", "tune") else f"--{name} {getattr(flags, name)}"
+    if name in ("forms", "tune", "in_turn"):
+        return f"--{name.replace('_', '-')}"
+    return f"--{name} {getattr(flags, name)}"

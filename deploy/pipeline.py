@@ -113,7 +113,7 @@ def _tuned(
         return plan, None, None
     prepared = prepare(captured, options, metadata_of(network, options, plan.tolerances.float32, IR_VERSION), clock)
     clock("tune")
-    tuned = tune(plan.tuning, prepared.model, batch=options.batch, opset=options.opset, say=say)
+    tuned = tune(plan.tuning, prepared.model, batch=options.images_at_once, opset=options.opset, say=say)
     condconv = BLOCKED if tuned.finisher == BLOCKED else options.condconv
     options = dataclasses.replace(options, forms=tuned.forms, condconv=condconv)
     choices = dataclasses.replace(plan.choices, onnx=options)

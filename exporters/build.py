@@ -10,6 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from condmix.exporters.batch.generalise import generalise
+from condmix.exporters.batch.in_turn import in_turn
 from condmix.exporters.captured import Captured, Tap
 from condmix.exporters.finish import finish
 from condmix.exporters.lower.batch_axis import BatchAxis
@@ -17,9 +18,11 @@ from condmix.exporters.lower.driver import lower
 from condmix.exporters.lower.keep_layout import has_mixconv, keep_layout
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.recognise import recognise
-from condmix.exporters.records import LayerRecord, RewriteStep, with_forms
+from condmix.exporters.records import LayerForm, LayerRecord, RewriteStep, with_forms
 from condmix.exporters.rewrite import DEFAULT_RULES, TIDY_RULES
 from condmix.exporters.rewrite.driver import run_rules
+from condmix.exporters.tune.form_table import built_in, table_forms, target_of
+from condmix.runtime.cpu import read_cpu_facts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,6 +88,10 @@ def build_prepared(
     """The same from a prepared graph, which is left as it was: one preparation serves several files."""
     if not options.reaches("final"):
         return prepared.built
+    if options.in_turn:
+        one = build_prepared(prepared, replace(options, in_turn=False, batch=1), metadata, report_progress)
+        turned = replace(one.final, proto=in_turn(one.final.proto, BatchAxis(size=options.batch)))
+        return replace(one, stages=(*one.stages[:-1], turned))
     if options.is_for_one_machine:
         # Only such a file needs the runtime while it is built.
         from condmix.exporters.machine.build import build_blocked
@@ -95,7 +102,8 @@ def build_prepared(
     batch = BatchAxis(size=options.batch)
     generalise(model, batch)
     mixed = has_mixconv(model.graph)
-    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv, forms=options.forms)
+    forms = _forms(model, options)
+    lowered = lower(model, batch, condconv=options.condconv, mixconv=options.mixconv, forms=forms)
     built = prepared.built
     steps = (*built.steps, *(keep_layout(model) if mixed else ()))
     if batch.is_one:
@@ -106,6 +114,15 @@ def build_prepared(
         layers=with_forms(built.layers, lowered, steps),
         steps=steps,
     )
+
+
+def _forms(model: ir.Model, options: ExportOptions) -> tuple[LayerForm, ...]:
+    """Those asked for; where nothing was, those that the table knows for this kind of machine."""
+    free = (options.condconv, options.mixconv, options.batch) == ("auto", "auto", 1)
+    if options.forms or not free or options.dynamic_size:
+        return options.forms
+    facts = read_cpu_facts()
+    return table_forms(model, target_of(facts.architecture, facts.features), built_in())
 
 
 @dataclass(frozen=True, kw_only=True)

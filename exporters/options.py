@@ -30,6 +30,8 @@ class ExportOptions:
     """Where to stop: `named` writes the graph with condmix.CondConv and condmix.MixConv as functions."""
     forms: tuple[LayerForm, ...] = ()
     """The form of each layer named here, from --tune or a forms file; the others follow the written rule."""
+    in_turn: bool = False
+    """Whether several images of a call are computed one after another (condmix.exporters.batch.in_turn)."""
     dynamic_size: bool = False
     """Whether height and width are left open in the file (condmix.exporters.sizes)."""
 
@@ -65,15 +67,22 @@ class ExportOptions:
         """Whether the file is laid out for the machine and the runtime that write it."""
         return self.condconv == "blocked"
 
+    @property
+    def images_at_once(self) -> int | None:
+        """How many images a layer sees; None for any number."""
+        return 1 if self.in_turn else self.batch
+
     def reaches(self, stage: str) -> bool:
         """Whether the export goes as far as `stage`."""
         return STAGES.index(stage) <= STAGES.index(self.stage)
 
     def _contradictions(self) -> list[str]:
         problems: list[str] = []
-        if self.batch is None and self.condconv in ("kernel", "grouped"):
+        if self.in_turn and self.batch == 1:
+            problems.append("--in-turn is about several images a call: it needs --batch dynamic or --batch N")
+        if self.images_at_once is None and self.condconv in ("kernel", "grouped"):
             problems.append(f"--condconv {self.condconv} contradicts --batch dynamic: use matmul, experts or auto")
-        elif self.batch not in (None, 1) and self.condconv == "kernel":
+        elif self.images_at_once not in (None, 1) and self.condconv == "kernel":
             problems.append(f"--condconv kernel contradicts --batch {self.batch}: use grouped, matmul, experts or auto")
         if self.experts == "int8":
             problems += [
@@ -84,20 +93,21 @@ class ExportOptions:
                     ("mixconv", self.mixconv, "auto"),
                     ("stage", self.stage, "final"),
                 )
-                if value != only and (name == "batch" or not self.is_for_one_machine)
+                if value != only and (not self.is_for_one_machine or (name == "batch" and not self.in_turn))
             ]
-        if self.is_for_one_machine and self.batch != 1:
+        if self.is_for_one_machine and self.images_at_once != 1:
             given = "dynamic" if self.batch is None else self.batch
             problems.append(f"--condconv blocked lays out a file for one image: it contradicts --batch {given}")
         if self.is_for_one_machine and self.stage != "final":
             problems.append(f"--condconv blocked is about the finished file: it contradicts --stage {self.stage}")
         if self.dynamic_size:
             problems += [
-                f"--dynamic-size frees the finished portable file: it contradicts --{name} {value}"
+                f"--dynamic-size frees the finished portable file: it contradicts {f'--{name} {value}'.strip()}"
                 for name, value, wrong in (
                     ("condconv", self.condconv, self.is_for_one_machine),
                     ("experts", self.experts, self.experts != "float32"),
                     ("stage", self.stage, self.stage != "final"),
+                    ("in-turn", "", self.in_turn),
                 )
                 if wrong
             ]

@@ -16,11 +16,12 @@ from condmix.deploy.bench.peers_files import NetworkFiles, convert_peers
 from condmix.deploy.bench.peers_measure import Measurement, PeerSettings, measure_rows, starter
 from condmix.deploy.bench.peers_page import render
 from condmix.deploy.bench.peers_rows import ROWS_FILE, load
+from condmix.deploy.bench.peers_tune import tune_row
 from condmix.deploy.bench.subjects import SUBJECTS
 from condmix.runtime.cpu import read_cpu_facts
 
 NETWORKS = {subject.network: subject for subject in SUBJECTS}
-STEPS = ("install", "export", "convert", "measure")
+STEPS = ("install", "export", "tune", "convert", "measure")
 
 
 class _Named(click.ParamType[tuple[str, Path]]):
@@ -84,6 +85,8 @@ def main(
                 NetworkFiles(NETWORKS[network], place, size, _tell).write()
             if not (place / ROWS_FILE).is_file():
                 raise NotPreparedError(network, place)
+            if "tune" in chosen:
+                tune_row(NETWORKS[network], place, size, _tell)
             if "convert" in chosen:
                 convert_peers(network, place, pythons, convert_seconds, _tell)
             if "measure" in chosen:

@@ -82,6 +82,7 @@ DEFAULT_TOLERANCES = "2e-05; 5e-03 with float16 weights, 5e-02 with int8 experts
 )
 @loading_options
 @click.option("--batch", type=BatchSize(), default="1", show_default=True, help="Images a call.")
+@click.option("--in-turn", is_flag=True, help="In the ONNX file, one image of a call after another.")
 @click.option(
     "--dynamic-size",
     is_flag=True,
@@ -166,6 +167,7 @@ def export(
     input_size: RequestedSize | None,
     allow_pickle: bool,
     batch: int | None,
+    in_turn: bool,
     dynamic_size: bool,
     opset: int,
     condconv: str,
@@ -214,6 +216,7 @@ def export(
         precision=precision,
         layout=layout,
         forms=() if forms_file is None else forms_file.forms,
+        in_turn=in_turn,
         dynamic_size=dynamic_size,
         typed=_typed(),
     )

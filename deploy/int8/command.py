@@ -19,7 +19,7 @@ from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
 from condmix.deploy.terminal import print_summary, stage_progress
 
-FLOAT_ONLY = ("condconv", "mixconv", "stage", "precision", "experts", "tolerance", "images")
+FLOAT_ONLY = ("condconv", "mixconv", "stage", "precision", "experts", "tolerance", "images", "in_turn")
 """Flags of float exports, which would change nothing here."""
 
 
@@ -28,7 +28,7 @@ def check_float_flags(typed: Collection[str]) -> None:
     found = [name for name in FLOAT_ONLY if name in typed]
     if found:
         summary = "these flags contradict --int8:"
-        raise PlanError(summary, [f"--{name} is about float files: leave it out" for name in found])
+        raise PlanError(summary, [f"--{name.replace('_', '-')} is about float files: leave it out" for name in found])
 
 
 def export_int8(

@@ -235,7 +235,9 @@ def test_the_steps_end_in_a_page_with_every_sample(tmp_path: Path, monkeypatch: 
             for name in ("stock.xml", "stock.onnx", "stock-int8.onnx"):
                 (folder / name).write_text("2.0")
 
+    tuned: list[Path] = []
     monkeypatch.setattr(front, "NetworkFiles", Written)
+    monkeypatch.setattr(front, "tune_row", lambda _subject, place, _size, _say: tuned.append(place))
     arguments = [
         str(tmp_path / "out"),
         "--network",
@@ -249,6 +251,7 @@ def test_the_steps_end_in_a_page_with_every_sample(tmp_path: Path, monkeypatch: 
     ]
     done = CliRunner().invoke(main, [*arguments, "--environment", f"openvino={environment}"])
     assert done.exit_code == 0, done.output
+    assert tuned == [folder]
     page = (tmp_path / "out" / "bench-peers.md").read_text()
     assert "**mixnet_s, 1 thread**" in page
     assert "**mixnet_s, 2 threads**" in page

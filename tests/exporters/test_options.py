@@ -27,6 +27,7 @@ def test_the_defaults_are_one_image_by_rule() -> None:
         "experts": "float32",
         "stage": "final",
         "forms": (),
+        "in_turn": False,
         "dynamic_size": False,
     }
 
