@@ -18,6 +18,7 @@ from condmix.deploy.invocation import current_invocation
 from condmix.deploy.json_text import to_json
 from condmix.deploy.loading import Loading
 from condmix.deploy.measure.flags import NumberList
+from condmix.deploy.naming import extra_input_option
 from condmix.deploy.parameters import NearestChoice, exit_code_epilog, loading_options, output_options
 from condmix.deploy.terminal import stage_progress
 
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from condmix.runtime.bench.settings import BenchSettings
 
 FILE_SUFFIXES = (".onnx", ".tflite")
-NETWORK_ONLY = ("calib", "evaluate", "experts", "architecture", "factory", "settings", "input_size", "allow_pickle")
+NETWORK_ONLY = (
+    "calib", "evaluate", "experts", "architecture", "factory", "settings", "input_size", "allow_pickle", "more_inputs",
+)  # fmt: skip
 """Flags about building files, which say nothing of files that are there."""
-_FLAG_OF = {"architecture": "--arch", "settings": "--set"}
+_FLAG_OF = {"architecture": "--arch", "settings": "--set", "more_inputs": "--extra-input"}
 
 
 @click.command(
@@ -38,6 +41,7 @@ _FLAG_OF = {"architecture": "--arch", "settings": "--set"}
     epilog=exit_code_epilog(
         "condmix compare model.pt -o comparison",
         "condmix compare model.pt --calib images/ --evaluate labelled/ -o comparison",
+        "condmix compare program.pt2 -o comparison",
         "condmix compare model.pt --calib images/ --experts int8 --threads 1,2 -o comparison",
         "condmix compare stock.onnx model.onnx model.tflite",
     ),
@@ -63,6 +67,7 @@ _FLAG_OF = {"architecture": "--arch", "settings": "--set"}
     "--experts", type=NearestChoice(("int8",)), help="Also files with int8 expert banks and float arithmetic."
 )
 @loading_options
+@extra_input_option
 @click.option("--threads", type=NumberList(), default="1", show_default=True, help="Of the engine; several to compare.")
 @click.option(
     "--runs", type=click.IntRange(min=1), default=100, show_default=True, help="Timed runs of each file, at least."
@@ -86,6 +91,7 @@ def compare(
     settings: dict[str, object],
     input_size: RequestedSize | None,
     allow_pickle: bool,
+    more_inputs: dict[str, tuple[int, ...]],
     threads: tuple[int, ...],
     runs: int,
     seconds: float,
@@ -97,8 +103,9 @@ def compare(
 ) -> ExitCode:
     """Build the files of the network in CHECKPOINT, stock and ours, and measure them in turns; or measure given FILEs.
 
-    Of a weights file: what torch.onnx.export writes, and our ONNX and TFLite files, each proven; with --calib the
-    same in int8. Of .onnx and .tflite files of anybody: those. What cannot be built is a row with its reason.
+    Of a weights file, a .pt2 or a TorchScript file: what torch.onnx.export writes, and our ONNX and TFLite files, each
+    proven; with --calib the same in int8. Of .onnx and .tflite files of anybody: those. What cannot be built is a row
+    with its reason.
     """
     weights = _check(sources, folder)
     with stage_progress(quiet=quiet) as say:
@@ -118,6 +125,7 @@ def compare(
                     settings=settings,
                     input_size=input_size,
                     allow_pickle=allow_pickle,
+                    more_inputs=more_inputs,
                 ),
                 folder=folder,
                 calib=calib,

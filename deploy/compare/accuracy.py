@@ -20,6 +20,7 @@ from condmix.runtime.litert_session import LiteRtBackend
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
 from condmix.runtime.output_kind import class_output, kinds_in
 from condmix.runtime.session import Session
+from condmix.runtime.signature import Signature
 
 CHUNK = 32
 """Images that are in memory at a time."""
@@ -48,7 +49,7 @@ def top1_of(path: Path, images: CalibrationImages, report_progress: Callable[[st
     right = seen = 0
     for chunk in _chunks(images):
         feeds = feeds_of_images(
-            {session.signature.inputs[0].name: np.stack(chunk)}, session.signature, source="given", scales=scales
+            _by_name(np.stack(chunk), session.signature), session.signature, source="given", scales=scales
         )
         found: dict[int, int] = {}
         for number, places in enumerate(feeds.image_of_row):
@@ -62,6 +63,15 @@ def top1_of(path: Path, images: CalibrationImages, report_progress: Callable[[st
         seen += len(chunk)
         report_progress(f"accuracy of {path.name} ({seen} of {len(images)})")
     return {"top1": right / seen, "images": seen, "source": images.source.name}
+
+
+def _by_name(images: np.ndarray, signature: Signature) -> dict[str, np.ndarray]:
+    """What each input of a file is fed; several inputs are known by their names, and one by being the only one."""
+    names = [spec.name for spec in signature.inputs]
+    fields = images.dtype.names
+    if fields is None:
+        return {names[0]: images}
+    return {name: images[name if name in fields else fields[place]] for place, name in enumerate(names)}
 
 
 def _opened(path: Path) -> tuple[Session, dict[str, tuple[float, int]]]:

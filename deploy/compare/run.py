@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from condmix.deploy.calibration_images import CalibrationImages, open_calibration_images
 from condmix.deploy.compare.accuracy import labelled_images, top1_of
 from condmix.deploy.compare.common_reference import common_reference
+from condmix.deploy.compare.opened import open_network
 from condmix.deploy.compare.request import CompareRequest
 from condmix.deploy.compare.routing_section import routing_section
 from condmix.deploy.compare.table import rows_of
@@ -27,7 +28,6 @@ from condmix.deploy.compare.variants import (
 from condmix.deploy.compare.write import Comparison
 from condmix.deploy.errors import ImagesError
 from condmix.deploy.format_choices import FORMATS, TITLES
-from condmix.deploy.loading import load_network
 from condmix.deploy.measure.plan import BenchRequest, make_plan
 from condmix.deploy.measure.profiles import Profiles
 from condmix.deploy.measure.sections import ALWAYS, with_sections
@@ -65,9 +65,9 @@ def compare_network(
     Raises what is wrong with weights or images before anything is built, and the first error when nothing could be.
     """
     say("load")
-    network = load_network(request.loading)
-    labelled = _images(request, network)
-    built = build_variants(request, network, say)
+    opened = open_network(request.loading)
+    labelled = _images(request, opened.network)
+    built = build_variants(request, opened, say)
     variants = sorted(built.variants, key=lambda variant: ORDER.index(variant.name))
     subjects, variant_of = _subjects(variants, threads)
     reference = common_reference(

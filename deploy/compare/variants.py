@@ -8,8 +8,9 @@ from pathlib import Path
 
 from condmix.deploy.atomic import pending_files
 from condmix.deploy.calibration_images import open_calibration_images
+from condmix.deploy.compare.opened import OpenedNetwork
 from condmix.deploy.compare.request import CompareRequest
-from condmix.deploy.compare.stock import stock_int8, stock_onnx
+from condmix.deploy.compare.stock import stock_int8
 from condmix.deploy.errors import DeployError
 from condmix.deploy.format_choices import FORMATS, TITLES
 from condmix.deploy.int8.pipeline import run as run_int8
@@ -18,7 +19,7 @@ from condmix.deploy.pipeline import run as run_float
 from condmix.deploy.record import ExportOutcome
 from condmix.exporters.errors import CalibrationError, CaptureError, ExportError, VerificationError
 from condmix.exporters.verify.records import Verification
-from condmix.models.network import TorchNetwork
+from condmix.models.network import LoadedNetwork
 from condmix.runtime.bench.reference import Reference, read_reference
 from condmix.runtime.errors import EngineMissingError, one_line
 
@@ -60,13 +61,13 @@ class Built:
 Export = Callable[[tuple[str, ...]], ExportOutcome | Int8Outcome]
 
 
-def build_variants(request: CompareRequest, network: TorchNetwork, report_progress: Callable[[str], None]) -> Built:
+def build_variants(request: CompareRequest, opened: OpenedNetwork, report_progress: Callable[[str], None]) -> Built:
     """Every file that the request names, each in its place of `variants` or `missing`.
 
     Raises what is wrong with the input (unreadable weights or images), and the first error when nothing was built.
     """
     built = Built()
-    stock = _stock(request, network, built, report_progress)
+    stock = _stock(request, opened, built, report_progress)
 
     def told(name: str) -> Callable[[str], None]:
         return lambda stage: report_progress(f"{name}: {stage}")
@@ -85,7 +86,7 @@ def build_variants(request: CompareRequest, network: TorchNetwork, report_progre
         _add(built, OURS_BANKS, export_banks)
     if request.calib is not None:
         if stock is not None:
-            _stock_int8(request, network, stock, built, report_progress)
+            _stock_int8(request, opened.network, stock, built, report_progress)
         else:
             built.missing.append(Missing(name=STOCK_INT8, reason=f"there is no {STOCK} file to make it of"))
         _add(built, OURS_INT8, export_int8)
@@ -95,11 +96,11 @@ def build_variants(request: CompareRequest, network: TorchNetwork, report_progre
 
 
 def _stock(
-    request: CompareRequest, network: TorchNetwork, built: Built, report_progress: Callable[[str], None]
+    request: CompareRequest, opened: OpenedNetwork, built: Built, report_progress: Callable[[str], None]
 ) -> bytes | None:
     report_progress(f"{STOCK}: torch.onnx.export")
     try:
-        content = stock_onnx(network.module, network.input_size)
+        content = opened.stock()
     except Exception as error:  # noqa: BLE001 - an exporter of others may raise anything, and is then a row
         built.missing.append(Missing(name=STOCK, reason=f"torch.onnx.export failed: {_reason(error)}"))
         return None
@@ -109,7 +110,7 @@ def _stock(
 
 def _stock_int8(
     request: CompareRequest,
-    network: TorchNetwork,
+    network: LoadedNetwork,
     stock: bytes,
     built: Built,
     report_progress: Callable[[str], None],

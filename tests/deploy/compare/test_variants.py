@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from condmix.deploy import pipeline, verified_file
 from condmix.deploy.compare import variants
+from condmix.deploy.compare.opened import OpenedNetwork
 from condmix.deploy.compare.request import CompareRequest
 from condmix.deploy.compare.variants import OURS, STOCK, STOCK_INT8, Built, Missing, build_variants
 from condmix.deploy.errors import ImagesError
@@ -26,13 +28,12 @@ def request_(weights: Path, tmp_path: Path) -> CompareRequest:
     return CompareRequest(loading=Loading(model=weights), folder=tmp_path)
 
 
-@pytest.fixture(autouse=True)
-def _stock_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variants, "stock_onnx", lambda *_arguments: b"stock")
+def quick_stock() -> bytes:
+    return b"stock"
 
 
-def build(request: CompareRequest, network: LoadedNetwork) -> Built:
-    return build_variants(request, network, lambda _stage: None)
+def build(request: CompareRequest, network: LoadedNetwork, stock: Callable[[], bytes] = quick_stock) -> Built:
+    return build_variants(request, OpenedNetwork(network=network, stock=stock), lambda _stage: None)
 
 
 @pytest.mark.usefixtures("quick")
@@ -56,9 +57,8 @@ def test_an_exporter_of_others_that_fails_is_a_row(
         message = "no decomposition\nfor aten::strange"
         raise KeyError(message)
 
-    monkeypatch.setattr(variants, "stock_onnx", fail)
     monkeypatch.setattr(variants, "run_int8", lambda *_arguments: fail())
-    built = build(request_, network)
+    built = build(request_, network, fail)
     assert [one.name for one in built.variants] == [OURS_ONNX, OURS_TFLITE]
     (missing,) = built.missing
     assert missing.name == STOCK
@@ -67,7 +67,7 @@ def test_an_exporter_of_others_that_fails_is_a_row(
     assert not missing.rejected
     # Without it there is nothing to quantise either; an error that nobody foresaw in ours passes through.
     with pytest.raises(KeyError):
-        build(dataclasses.replace(request_, calib="images"), network)
+        build(dataclasses.replace(request_, calib="images"), network, fail)
 
 
 @pytest.mark.usefixtures("quick")
@@ -104,10 +104,9 @@ def test_when_nothing_can_be_built_the_error_is_told(
         message = "the network cannot be captured"
         raise CaptureError(message)
 
-    monkeypatch.setattr(variants, "stock_onnx", fail)
     monkeypatch.setattr("condmix.exporters.capture.capture", fail)
     with pytest.raises(CaptureError, match="cannot be captured"):
-        build(request_, network)
+        build(request_, network, fail)
 
 
 @pytest.mark.usefixtures("quick")
