@@ -133,6 +133,7 @@ NIGHTLY_DETECTORS = (
     "ssd_condconv_mobilenet_v1, width 0.75",
     "ssd_condconv_mobilenet_v1, width 1",
     "ssdlite_mixconv_mobilenet_v1, width 0.5",
+    "ssdlite_mixconv_mobilenet_v2, width 0.5",
     "ssdlite_mixconv_mobilenet_v1, width 1",
     "ssdlite_mixconv_mobilenet_v2, width 1",
 )

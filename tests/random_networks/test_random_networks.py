@@ -15,6 +15,7 @@ from condmix.exporters.lower.batch_axis import BatchAxis
 from condmix.exporters.lower.kernel_mixing import mix_kernels
 from condmix.exporters.named.condconv import CondConvLayer
 from tests.random_networks import plan as plan_module
+from tests.random_networks.int8 import int8_faults
 from tests.random_networks.kept import KEPT
 from tests.random_networks.modules import network_of, shape_after
 from tests.random_networks.plan import CondConv, Convolution, MixConv, NetworkPlan, Shape, Window
@@ -28,6 +29,11 @@ NIGHTLY = 200
 
 PARTS = [pytest.param(part, marks=pytest.mark.slow) for part in range(IN_EVERY_RUN)] + [
     pytest.param(part, marks=pytest.mark.nightly) for part in range(IN_EVERY_RUN, NIGHTLY)
+]
+
+INT8_IN_EVERY_RUN = 3
+INT8_PARTS = [pytest.param(0, marks=pytest.mark.slow)] + [
+    pytest.param(part, marks=pytest.mark.nightly) for part in range(1, NIGHTLY // 5 + 1)
 ]
 
 
@@ -55,6 +61,32 @@ def test_every_file_computes_what_pytorch_computes(part: int) -> None:
     check()
     # One image, any batch and two TFLite files at the least.
     assert compared >= 4 * EXAMPLES
+
+
+@pytest.mark.parametrize("part", INT8_PARTS)
+def test_int8_files_compute_what_they_say(part: int) -> None:
+    """One in five of the nightly number; a few in every run."""
+    proven = 0
+
+    @seed(1000 + part)
+    @settings(
+        max_examples=EXAMPLES if part else INT8_IN_EVERY_RUN,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
+    )
+    @given(plans())
+    def check(plan: NetworkPlan) -> None:
+        nonlocal proven
+        faults = int8_faults(plan)
+        if faults is None:
+            reject()
+        proven += 1
+        assert faults == []
+
+    check()
+    assert proven >= INT8_IN_EVERY_RUN
 
 
 @pytest.mark.slow
