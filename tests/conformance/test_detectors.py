@@ -36,6 +36,14 @@ NAMES = tuple(CHANGES)
 KEPT = SuppressionSettings(score_threshold=0.012, iou_threshold=0.5)
 """Untrained heads are near one percent: so that many boxes are kept."""
 THRESHOLDS = ("--score-threshold", "0.012")
+INT8_BOX_ERRORS = {
+    "ssd_condconv_mobilenet_v1": (0.0016, 0.032),
+    "ssdlite_mixconv_mobilenet_v1": (0.00042, 0.0125),
+    "ssdlite_mixconv_mobilenet_v2": (0.0006, 0.0135),
+}
+"""Mean and largest error of a corner in int8, in shares of the picture: 1.4 times what was measured. That is 0.00116
+and 0.0225 with CondConv (ONNX; TFLite 0.00046 and 0.0073), 0.00030 and 0.0088 with MobileNetV1 (0.00026 and 0.0072),
+0.00044 and 0.0098 with V2 (0.00034 and 0.0096). Another picture of the set moves corners by 0.0022, 0.0013, 0.0015."""
 Command = Callable[..., str]
 
 
@@ -45,8 +53,10 @@ def pictures() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, pictures: np.ndarray) -> Callable[..., Path]:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("detectors")
+    # Statistics of few pictures have next to no spread where maps are small: rounding to int8 would be as large.
+    many = PictureMaker(held_out=False).make(64, side=SIDE, seed=2).inputs(PREPROCESSING, SIZE)
 
     def make(name: str, head_scale: float = 4.0) -> Path:
         path = folder / f"{head_scale:g}" / f"{name}.pt"
@@ -55,7 +65,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, pictures: np.ndarray) -> Cal
             module = settled_in_one_pass(
                 lambda: zoo.build(name, CHANGES[name]),
                 seed=3,
-                images=torch.from_numpy(pictures),
+                images=torch.from_numpy(many),
                 routers=lambda network: [
                     item for item, _ in network.named_modules() if item.endswith("routing.linear")
                 ],
@@ -182,9 +192,12 @@ def test_int8_files_keep_their_tail_in_float(
         assert file.is_rounded
         boxes, _ = file.reader.corners_and_probabilities(file.run(pictures))
         expected, _ = own.reader.corners_and_probabilities(own.run(pictures))
-        # In shares of the picture; single corners of an untrained network lie further off.
-        assert np.abs(boxes - expected).mean() < 0.01
-        assert np.abs(boxes - expected).max() < 0.1
+        errors = np.abs(boxes - expected)
+        mean, largest = INT8_BOX_ERRORS[name]
+        assert errors.mean() < mean
+        assert errors.max() < largest
+        # A file that told another picture's boxes would not be taken for right.
+        assert mean < np.abs(expected - np.roll(expected, 1, axis=0)).mean()
 
 
 def test_what_a_tail_cannot_be_put_behind_is_refused(
