@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from condmix.deploy.commands.eval_detectors import evaluate_detectors
+from condmix.deploy.commands.eval_labels import evaluate_labels
 from condmix.deploy.detect.location import is_detection_set
+from condmix.deploy.evaluate.label_location import is_label_set
 from condmix.deploy.evaluate.scheduler import LOCAL, Scheduler, SchedulerText
 from condmix.deploy.exit_codes import ExitCode
 from condmix.deploy.failures import explained, failure_json
@@ -105,7 +107,8 @@ def evaluate(
     """Run every FILE, .onnx or .tflite of anybody or a bundle, on all labelled images, and count what it answers.
 
     A folder with annotations.json (COCO) and images/ is for detectors: mean average precision, and whose boxes match; a
-    FILE may then be a checkpoint, which PyTorch runs.
+    FILE may then be a checkpoint, which PyTorch runs. A folder with labels.csv (file,labels divided by ;), or a .npz
+    whose labels are a matrix of 0 and 1, is for networks that score labels: mean average precision.
 
     The first FILE is the one that others are compared with, image by image. Shards are measured in parallel; the result
     is the same, to the last bit, as that of --scheduler serial. Interrupted, the same command goes on with --resume.
@@ -113,6 +116,10 @@ def evaluate(
     del verbose  # read by the boundary
     if is_detection_set(labelled):
         return evaluate_detectors(
+            files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
+        )
+    if is_label_set(labelled):
+        return evaluate_labels(
             files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
         )
     with stage_progress(quiet=quiet) as report_progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from condmix.deploy.int8.calibration import calibrated, calibration_images, rang
 from condmix.deploy.int8.detector import Int8Detector
 from condmix.deploy.int8.finish import ProvenFile, proven
 from condmix.deploy.int8.float_network import run_float
+from condmix.deploy.int8.label_judge import judged_labels
 from condmix.deploy.int8.makers import MadeReady, make_ready
 from condmix.deploy.int8.plan import Int8Plan
 from condmix.deploy.int8.record import Calibration, Int8FileOutcome, Int8Outcome
@@ -24,8 +26,9 @@ from condmix.deploy.int8.reference import int8_reference, reference_notes
 from condmix.deploy.json_text import to_json
 from condmix.deploy.metadata import condmix_version
 from condmix.deploy.reference_file import write_reference
-from condmix.deploy.source import open_source
+from condmix.deploy.source import Source, open_source
 from condmix.exporters.build import prepare, with_stage
+from condmix.exporters.graph.facts import static_shape
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.quantize.improve.improve import equalised
 from condmix.exporters.verify.evidence import gather
@@ -55,9 +58,12 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
     network = source.network
     detector = None if network.detection is None else Int8Detector(network=network, flags=plan.loading.detection)
     if detector is None:
+        judged_images = judged_labels(plan.flags.evaluate, network, _numbers_an_image(source))
+    else:
+        judged_images = detector.judged_images(plan.flags.evaluate)
+    if detector is None and judged_images is None:
         _require_classes(plan, network)
-    labelled = _labelled_images(plan, network) if detector is None else None
-    judged_images = None if detector is None else detector.judged_images(plan.flags.evaluate)
+    labelled = _labelled_images(plan, network) if detector is None and judged_images is None else None
     prepared = prepare(source.captured, ExportOptions(stage="rewritten"), {}, clock)
     free = None
     if plan.onnx is not None and plan.onnx.dynamic_size:
@@ -131,6 +137,10 @@ def run(plan: Int8Plan, report_progress: Callable[[str], None]) -> Int8Outcome:
         files.write(record_path, to_json(outcome.to_dict()).encode())
         files.commit()
     return outcome
+
+
+def _numbers_an_image(source: Source) -> dict[str, int]:
+    return {str(value.name): math.prod(static_shape(value)[1:]) for value in source.captured.model.graph.outputs}
 
 
 def _require_classes(plan: Int8Plan, network: LoadedNetwork) -> None:
