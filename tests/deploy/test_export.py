@@ -96,7 +96,7 @@ def test_flags_reach_the_file(condmix: Run, weights: Path, tmp_path: Path) -> No
     assert ran.code == 0
     (entry,) = record["artifacts"]
     chosen = {"batch": 2, "opset": 17, "condconv": "experts", "mixconv": "auto", "experts": "float32", "stage": "final"}
-    chosen["dynamic_size"] = False
+    chosen |= {"dynamic_size": False, "in_turn": False}
     assert entry["options"] == {**chosen, "forms": []}
     assert entry["opset"] == 17
     assert record["input_size"] == [1, 48, 40]

@@ -74,3 +74,16 @@ def test_contradictions_within_a_format_are_its_own() -> None:
         choose_formats(["tflite"], FormatFlags(opset=18, condconv="experts", experts="int8"))
     with pytest.raises(OptionsError, match="--condconv kernel contradicts --batch 4"):
         choose_formats(FORMATS, FormatFlags(opset=18, condconv="kernel", batch=4))
+
+
+def test_images_in_turn_are_about_onnx_files_of_several_images() -> None:
+    flags = FormatFlags(batch=None, opset=18, in_turn=True, typed={"in_turn"})
+    onnx = choose_formats(("onnx",), flags).onnx
+    assert onnx is not None
+    assert (onnx.in_turn, onnx.images_at_once) == (True, 1)
+    with pytest.raises(PlanError, match="--in-turn is about ONNX files"):
+        choose_formats(("tflite",), dataclasses.replace(flags, batch=2))
+    both = choose_formats(("onnx", "tflite"), dataclasses.replace(flags, batch=2))
+    assert both.notes == ("for the ONNX file only: --in-turn; the TFLite file has its own forms",)
+    with pytest.raises(OptionsError, match="--in-turn is about several images a call"):
+        choose_formats(("onnx",), dataclasses.replace(flags, batch=1))

@@ -9,7 +9,7 @@ import torch
 from condmix.exporters.build import build_prepared, prepare
 from condmix.exporters.capture import capture
 from condmix.exporters.lower.keep_layout import has_mixconv
-from condmix.exporters.machine.graft import optimised
+from condmix.exporters.machine.graft import BLOCKED_DOMAIN, optimised
 from condmix.exporters.options import ExportOptions
 from condmix.models import zoo
 from tests.exporters.graphs import assert_same, run
@@ -33,7 +33,10 @@ def test_a_whole_mixnet_is_laid_out_a_few_times_and_computes_the_same(network: t
     (expected,) = run(rewritten, {rewritten.graph.input[0].name: images}).values()
     (found,) = run(built.final.proto, {rewritten.graph.input[0].name: images}).values()
     assert_same(expected, found)
-    operators = [node.op_type for node in optimised(built.final.proto).graph.node]
+    nodes = optimised(built.final.proto).graph.node
+    if not any(node.domain == BLOCKED_DOMAIN for node in nodes):
+        pytest.skip("this build of ONNX Runtime has no blocked layout for this CPU")
+    operators = [node.op_type for node in nodes]
     # Before these rules it was laid out 62 times.
     assert operators.count("ReorderInput") + operators.count("ReorderOutput") <= LAID_OUT
     assert operators.count("Upsample") == 13
