@@ -2,6 +2,7 @@
 "use strict";
 
 import { SCHEMA, clockStepNs, facts, power } from "./offers.js";
+import { drawings } from "./drawing.js";
 import { Subject } from "./subject.js";
 
 const HEARTBEAT_MS = 1000;
@@ -47,9 +48,9 @@ function shuffled(items, random) {
   return mixed;
 }
 
-async function measure(plan, subjects) {
+async function measure(plan, subjects, feeds) {
   say("fetching the models", 0);
-  const models = [], feeds = [];
+  const models = [];
   for (const { path } of plan.models) models.push(await content(path));
   for (const { path } of plan.feeds) feeds.push(await content(path));
   const total = plan.settings.openings * subjects.length;
@@ -151,6 +152,12 @@ function showResult(view) {
   byId("about").hidden = false;
 }
 
+function showFound(plan, subjects, feeds) {
+  const parts = drawings(plan, subjects, feeds);
+  byId("pictures").replaceChildren(...parts);
+  byId("found").hidden = !parts.length;
+}
+
 // ---- all of it ------------------------------------------------------------------------------------------------------
 async function run() {
   document.addEventListener("visibilitychange", () => {
@@ -167,15 +174,17 @@ async function run() {
   showLive(subjects);
   const still = beat(plan.nonce);
   try {
-    const rounds = await measure(plan, subjects);
+    const feeds = [], rounds = await measure(plan, subjects, feeds);
     const hidden = hiddenMs + (hiddenSince === null ? 0 : now() - hiddenSince);
     still();
     say("handing in the report", 1);
     showLive(subjects);
-    showResult(await post("report", {
+    const view = await post("report", {
       schema_version: SCHEMA, kind: "condmix-browser-run", nonce: plan.nonce, rounds, interrupted: stopped,
       hidden_seconds: hidden / 1000, clock_step_ns: clockStepNs(), power: await power(), subjects: subjects.map((subject) => subject.posted),
-    }));
+    });
+    showResult(view);
+    showFound(plan, subjects, feeds);
   } finally {
     still();
     for (const subject of subjects) subject.close();

@@ -25,10 +25,14 @@ MOST_SMALL_BYTES = 16 << 10
 MOST_CONNECTIONS = 64
 PATIENCE_SECONDS = 30.0
 _SCRIPT = "text/javascript; charset=utf-8"
+_SCRIPTS = ("page.js", "offers.js", "subject.js", "worker.js", "drawing.js", "detection.js")
 _PAGE = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
-    **{name: (name, _SCRIPT) for name in ("page.js", "offers.js", "subject.js", "worker.js")},
+    **{
+        name: (name, _SCRIPT)
+        for name in ("page.js", "offers.js", "subject.js", "worker.js", "drawing.js", "detection.js")
+    },
 }
 _KINDS = {
     ".mjs": "text/javascript; charset=utf-8",

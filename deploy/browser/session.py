@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from condmix.deploy.browser.assemble import assemble
+from condmix.deploy.browser.detector_facts import drawing_of
 from condmix.deploy.browser.errors import BrowserError
 from condmix.deploy.browser.facts import BrowserFacts, text_problems
 from condmix.deploy.browser.one_file import with_weights
@@ -84,6 +85,9 @@ class BrowserSession:
         self._packed = {file.key: pack_feeds(file.feeds) for file in self._files}
         self._models = {file.key: _content(file) for file in self._files}
         self._keys = tuple(self._packed)
+        self._drawings = {
+            file.key: None if file.signature is None else drawing_of(file, file.signature) for file in self._files
+        }
 
     def is_token(self, text: str) -> bool:
         """Compared in the same time whatever it is; none is right once the run has ended."""
@@ -218,6 +222,7 @@ class BrowserSession:
                     "threads": one.subject.threads,
                     "model": place[one.file.key],
                     "feeds": place[one.file.key],
+                    "drawing": self._drawings[one.file.key],
                 }
                 for one in claim.measured
             ],

@@ -41,6 +41,7 @@ class SubjectFile:
     feeds: Feeds
     reference: Reference | None
     agreement: Agreement | None
+    signature: Signature | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -90,6 +91,7 @@ def look_into(
                 feeds=feeds,
                 reference=reference,
                 agreement=agreement,
+                signature=signature,
             )
         )
     if problems:
