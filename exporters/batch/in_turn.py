@@ -29,7 +29,7 @@ def in_turn(proto: onnx.ModelProto, batch: BatchAxis) -> onnx.ModelProto:
     values = (*graph.input, *graph.output)
     problems = [f"'{value.name}' is {_shown(value)}" for value in values if _shape(value)[:1] != [1]]
     if problems:
-        summary = "images in turn are taken from the first axis of every input and output:"
+        summary = "what does not begin with one image cannot be given a batch axis for images in turn:"
         raise NotExportableError(summary, tuple(problems))
     axis = numpy_helper.from_array(np.asarray([0], np.int64), _AXIS)
     inside = _renamed(graph)
