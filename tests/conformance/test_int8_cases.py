@@ -19,9 +19,15 @@ NIGHTLY_IN_INT8 = (
     "condconv_efficientnet_b0_8e",
     "condconv_efficientnet_b0_depth_8e",
     "efficientnet_b0_depth",
+    "efficientnet_b0",
+    "mnasnet_a1",
+    "resnet50",
     "timm:tf_mixnet_s",
+    "timm:mixnet_s",
+    "timm:tf_efficientnet_cc_b0_4e",
 )
-"""Larger copies of networks that are cases themselves."""
+"""Larger copies of networks that are cases themselves, those of timm that are here too, and networks without
+CondConv or MixConv but for two."""
 
 
 def _marks(name: str) -> tuple[pytest.MarkDecorator, ...]:
