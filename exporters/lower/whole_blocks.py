@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from condmix.exporters.graph.constants import add_constant
 from condmix.exporters.graph.facts import attribute_int, constant, is_op, module_path
 from condmix.exporters.graph.splice import remove_unused
 from condmix.exporters.lower.channel_axes import ChannelAxes, channels, is_constant_convolution, is_depthwise
@@ -55,7 +56,7 @@ def fill_blocks(model: ir.Model, *, ends: bool = True) -> tuple[RewriteStep, ...
             _widen(model.graph, node, places)
         elif is_op(node, "Split") and node.inputs[0] in places:
             sizes = [places[part].count if part in places else channels(part) for part in node.outputs]
-            node.replace_input_with(1, _constant(model.graph, f"{node.name}/whole", np.asarray(sizes, np.int64)))
+            node.replace_input_with(1, add_constant(model.graph, f"{node.name}/whole", np.asarray(sizes, np.int64)))
     for value, place in places.items():
         assert value.shape is not None
         value.shape = ir.Shape([value.shape[0], place.count, *list(value.shape)[2:]])
@@ -134,8 +135,8 @@ def _widen(graph: ir.Graph, node: ir.Node, places: Mapping[ir.Value, _Places]) -
     if after is not None:
         weight = after.spread(weight)
         if bias is not None:
-            node.replace_input_with(2, _constant(graph, f"{node.name}/whole_bias", after.spread(bias)))
-    node.replace_input_with(1, _constant(graph, f"{node.name}/whole_weight", weight))
+            node.replace_input_with(2, add_constant(graph, f"{node.name}/whole_bias", after.spread(bias)))
+    node.replace_input_with(1, add_constant(graph, f"{node.name}/whole_weight", weight))
 
 
 def _wider_rows(weight: np.ndarray, before: _Places, groups: int) -> np.ndarray:
@@ -147,21 +148,6 @@ def _wider_rows(weight: np.ndarray, before: _Places, groups: int) -> np.ndarray:
         rows = slice(group * outputs, (group + 1) * outputs)
         wider[rows, before.channel[group * inputs : (group + 1) * inputs] - group * each] = weight[rows]
     return wider
-
-
-def _constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
-    # A name of its own: layers may share a weight, and one name may stand for one constant only.
-    taken, number = name, 2
-    while taken in graph.initializers:
-        taken, number = f"{name}_{number}", number + 1
-    value = ir.Value(
-        name=taken,
-        shape=ir.Shape(array.shape),
-        type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-        const_value=ir.tensor(np.ascontiguousarray(array)),
-    )
-    graph.register_initializer(value)
-    return value
 
 
 def _is_whole(axes: ChannelAxes, value: ir.Value) -> bool:

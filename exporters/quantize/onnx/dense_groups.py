@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import onnx_ir as ir
 
+from condmix.exporters.graph.constants import add_constant
 from condmix.exporters.graph.facts import attribute_int, constant, is_op, module_path
 from condmix.exporters.quantize.onnx.mixconv import ungrouped
 
@@ -38,17 +39,7 @@ def _write(graph: ir.Graph, node: ir.Node, weight_oihw: np.ndarray) -> None:
 def replace_constant(graph: ir.Graph, node: ir.Node, place: int, array: np.ndarray) -> None:
     """Give this node, and no other reader, another constant at an input."""
     old = node.inputs[place]
-    stem = f"{node.outputs[0].name}/input_{place}"
-    name, number = stem, 2
-    while name in graph.initializers:
-        name, number = f"{stem}_{number}", number + 1
-    value = ir.Value(
-        name=name,
-        shape=ir.Shape(array.shape),
-        type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-        const_value=ir.tensor(np.ascontiguousarray(array)),
-    )
-    graph.register_initializer(value)
+    value = add_constant(graph, f"{node.outputs[0].name}/input_{place}", array)
     node.replace_input_with(place, value)
     if old is not None and old.name and not old.uses() and not old.is_graph_output():
         graph.initializers.pop(old.name, None)
