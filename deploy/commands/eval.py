@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from condmix.deploy.commands.eval_detectors import evaluate_detectors
-from condmix.deploy.commands.eval_labels import evaluate_labels
+from condmix.deploy.commands.eval_set import BOXES, LABELS, evaluate_set
 from condmix.deploy.detect.location import is_detection_set
 from condmix.deploy.evaluate.label_location import is_label_set
 from condmix.deploy.evaluate.scheduler import LOCAL, Scheduler, SchedulerText
@@ -114,13 +113,10 @@ def evaluate(
     is the same, to the last bit, as that of --scheduler serial. Interrupted, the same command goes on with --resume.
     """
     del verbose  # read by the boundary
-    if is_detection_set(labelled):
-        return evaluate_detectors(
-            files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
-        )
-    if is_label_set(labelled):
-        return evaluate_labels(
-            files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
+    kind = BOXES if is_detection_set(labelled) else LABELS if is_label_set(labelled) else None
+    if kind is not None:
+        return evaluate_set(
+            kind, files, labelled, against, output, _typed(), overwrite=overwrite, as_json=as_json, quiet=quiet
         )
     with stage_progress(quiet=quiet) as report_progress:
         report_progress("look into the files")
