@@ -15,10 +15,9 @@ from condmix.exporters.build import Build, build_from
 from condmix.exporters.capture import capture
 from condmix.exporters.onnx_input.read import read_onnx
 from condmix.exporters.options import ExportOptions
-from condmix.exporters.verify.verify import verify
-from condmix.runtime.tolerance import Tolerance
 from tests.conformance.case import ConformanceCase
 from tests.conformance.cases import CASES
+from tests.exporters.proven import onnx_proof
 
 QUICK = ("flat_bank", "split_dict_same")
 SLOW = (
@@ -74,13 +73,5 @@ def test_a_stock_export_is_recognised_like_the_network(
     theirs = build_from(source.captured, ExportOptions(), {}, silent)
     assert source.oracle.images == images
     assert recognised(theirs) == recognised(own)
-    proof = verify(
-        theirs,
-        source.oracle,
-        source.input_size,
-        batch=1,
-        tolerance=Tolerance.for_precision("float32"),
-        images=None,
-        report_progress=silent,
-    )
+    proof = onnx_proof(theirs, source, 1)
     assert proof.passed, proof.final.sentence()

@@ -15,14 +15,9 @@ from condmix.exporters.build import build_from, prepare
 from condmix.exporters.errors import NotExportableError
 from condmix.exporters.onnx_input.read import OnnxSource, read_onnx
 from condmix.exporters.options import ExportOptions
-from condmix.exporters.tflite.build import build_tflite
-from condmix.exporters.tflite.options import TfliteOptions
-from condmix.exporters.verify.evidence import gather
 from condmix.exporters.verify.images import candidate_images
-from condmix.exporters.verify.tflite import verify_tflite
-from condmix.exporters.verify.verify import verify
-from condmix.runtime.tolerance import Tolerance
 from tests.conformance.int8_proof import prove_prepared
+from tests.exporters.proven import onnx_proof, tflite_proof
 
 FOLDER = Path(__file__).parents[1] / "exporters" / "onnx_input" / "real"
 THREE, TWO, MIXED = {"CondConv": 3}, {"CondConv": 2}, {"MixConv": 2}
@@ -84,15 +79,7 @@ def test_onnx_for_one_image_and_for_any(name: str) -> None:
         built = build_from(source.captured, ExportOptions(batch=batch), {}, silent)
         found = Counter(layer.kind.value for layer in built.layers if layer.recognised)
         assert found == FILES[name]
-        proof = verify(
-            built,
-            source.oracle,
-            source.input_size,
-            batch=batch,
-            tolerance=Tolerance.for_precision("float32"),
-            images=None,
-            report_progress=silent,
-        )
+        proof = onnx_proof(built, source, batch)
         assert proof.passed, proof.final.sentence()
 
 
@@ -105,16 +92,7 @@ def test_no_batch_where_none_can_be() -> None:
 @pytest.mark.parametrize("name", named())
 def test_tflite(name: str) -> None:
     source = source_of(name)
-    built = build_tflite(source.captured, TfliteOptions(), {}, silent)
-    evidence = gather(built.shared, source.oracle, source.input_size, batch=1, images=None, report_progress=silent)
-    proof = verify_tflite(
-        built,
-        evidence,
-        batch=1,
-        tolerance=Tolerance.for_precision("float32_tflite"),
-        shared_tolerance=Tolerance.for_precision("float32"),
-        report_progress=silent,
-    )
+    proof = tflite_proof(source)
     assert proof.passed, [stage.report.sentence() for stage in proof.stages]
 
 

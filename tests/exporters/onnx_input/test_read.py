@@ -18,12 +18,7 @@ from condmix.exporters.errors import OnnxInputError
 from condmix.exporters.onnx_input.element_types import with_floats
 from condmix.exporters.onnx_input.read import OnnxSource
 from condmix.exporters.options import ExportOptions
-from condmix.exporters.tflite.build import build_tflite
-from condmix.exporters.tflite.options import TfliteOptions
-from condmix.exporters.verify.evidence import gather
 from condmix.exporters.verify.records import Verification
-from condmix.exporters.verify.tflite import verify_tflite
-from condmix.exporters.verify.verify import verify
 from condmix.runtime.tolerance import Tolerance
 from tests.exporters.onnx_input.reading import problems, read, silent
 from tests.exporters.onnx_input.sketches import (
@@ -34,6 +29,7 @@ from tests.exporters.onnx_input.sketches import (
     saved,
     tensorflow_style,
 )
+from tests.exporters.proven import onnx_proof, tflite_proof
 from tests.foreign.sigmoid_attention import SIGMOID_ATTENTION
 
 FLOAT32 = Tolerance.for_precision("float32")
@@ -41,15 +37,7 @@ FLOAT32 = Tolerance.for_precision("float32")
 
 def exported(source: OnnxSource, batch: int | None = 1) -> tuple[Build, Verification]:
     built = build_from(source.captured, ExportOptions(batch=batch), {}, silent)
-    proof = verify(
-        built,
-        source.oracle,
-        source.input_size,
-        batch=batch,
-        tolerance=FLOAT32,
-        images=None,
-        report_progress=silent,
-    )
+    proof = onnx_proof(built, source, batch)
     return built, proof
 
 
@@ -135,16 +123,7 @@ def test_images_that_are_mixed_are_seen_by_the_proof(tmp_path: Path) -> None:
 
 def test_tflite_comes_from_the_same_graph(tmp_path: Path) -> None:
     source = read(batched_groups(2), tmp_path)
-    built = build_tflite(source.captured, TfliteOptions(), {}, silent)
-    evidence = gather(built.shared, source.oracle, source.input_size, batch=1, images=None, report_progress=silent)
-    proof = verify_tflite(
-        built,
-        evidence,
-        batch=1,
-        tolerance=Tolerance.for_precision("float32_tflite"),
-        shared_tolerance=FLOAT32,
-        report_progress=silent,
-    )
+    proof = tflite_proof(source)
     assert proof.passed
     assert proof.yardstick == "the original file"
 

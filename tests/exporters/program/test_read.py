@@ -16,11 +16,10 @@ from condmix.exporters.build import build_from
 from condmix.exporters.errors import OnnxInputError, ProgramInputError
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.program.read import ProgramSource, read_program
-from condmix.exporters.verify.verify import verify
 from condmix.models.file_kind import identify
 from condmix.runtime.onnx_session import OnnxRuntimeBackend
-from condmix.runtime.tolerance import Tolerance
 from tests.exporters.program.programs import SIZE, network, save_exported, save_scripted
+from tests.exporters.proven import onnx_proof
 
 
 def silent(_stage: str) -> None:
@@ -43,15 +42,7 @@ def test_a_program_is_recognised_and_proven(name: str, images: int, request: pyt
     assert found.oracle.images == images
     assert found.oracle.computes_in_float64 == (name != "frozen")
     assert ("float32 constants" in " ".join(found.notes)) == (name == "frozen")
-    proof = verify(
-        built,
-        found.oracle,
-        found.input_size,
-        batch=None,
-        tolerance=Tolerance.for_precision("float32"),
-        images=None,
-        report_progress=silent,
-    )
+    proof = onnx_proof(built, found, None)
     assert proof.passed, proof.final.sentence()
 
 

@@ -15,10 +15,9 @@ from condmix.exporters.build import build_from
 from condmix.exporters.errors import ProgramInputError
 from condmix.exporters.options import ExportOptions
 from condmix.exporters.program.read import read_program
-from condmix.exporters.verify.verify import verify
 from condmix.models.file_kind import FileKind
-from condmix.runtime.tolerance import Tolerance
 from tests.exporters.program.programs import SIZE
+from tests.exporters.proven import onnx_proof
 
 
 class FromContext(nn.Module):
@@ -59,15 +58,7 @@ def test_inputs_and_results_keep_their_names_and_the_file_is_proven(tmp_path: Pa
     assert found.input_size == SIZE
     built = build_from(found.captured, ExportOptions(batch=None), {}, silent)
     assert [layer.recognised for layer in built.layers] == [True]
-    proof = verify(
-        built,
-        found.oracle,
-        found.input_size,
-        batch=None,
-        tolerance=Tolerance.for_precision("float32"),
-        images=None,
-        report_progress=silent,
-    )
+    proof = onnx_proof(built, found, None)
     assert proof.passed, proof.final.sentence()
     assert found.oracle.inner(found.captured.taps, np.zeros(SIZE, dtype=np.float32)).float64 == {}
 
