@@ -36,19 +36,20 @@ INT8_PARTS = [pytest.param(0, marks=pytest.mark.slow)] + [
     pytest.param(part, marks=pytest.mark.nightly) for part in range(1, NIGHTLY // 5 + 1)
 ]
 
+DRAWN = settings(
+    database=None,
+    deadline=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
+)
+
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_file_computes_what_pytorch_computes(part: int) -> None:
     compared = 0
 
     @seed(part)
-    @settings(
-        max_examples=EXAMPLES,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-    )
+    @settings(DRAWN, max_examples=EXAMPLES)
     @given(plans())
     def check(plan: NetworkPlan) -> None:
         nonlocal compared
@@ -69,13 +70,7 @@ def test_int8_files_compute_what_they_say(part: int) -> None:
     proven = 0
 
     @seed(1000 + part)
-    @settings(
-        max_examples=EXAMPLES if part else INT8_IN_EVERY_RUN,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-    )
+    @settings(DRAWN, max_examples=EXAMPLES if part else INT8_IN_EVERY_RUN)
     @given(plans())
     def check(plan: NetworkPlan) -> None:
         nonlocal proven
