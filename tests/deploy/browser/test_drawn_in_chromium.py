@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,28 +19,15 @@ from condmix.models.detection_data import PREPROCESSING, PictureMaker
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.bench.subject import BenchSubject
 from condmix.runtime.detection.settings import SuppressionSettings
-from tests.deploy.browser.chromium import CHROMIUM, chromium_and_engines
 from tests.deploy.browser.pieces import onnx_subject
 from tests.deploy.detect import own_detector
-from tests.deploy.report.chromium import Page, open_page
+from tests.deploy.report.chromium import Page
 
 pytestmark = pytest.mark.device
 SETTINGS = BenchSettings(warmup_seconds=0.0, minimum_runs=10, minimum_seconds=0.0, openings=1)
 SIDE, THRESHOLD = 64, 0.54
 STATE = "document.documentElement?.dataset.state ?? null"
 DRAWN = "[...document.querySelectorAll('.pictures')].map(row => [row.previousSibling.textContent, [...row.children].map(one => [Number(one.dataset.count), one.width, one.getAttribute('aria-label')])])"  # noqa: E501
-
-
-@pytest.fixture(scope="module")
-def engines() -> dict[str, Path]:
-    return chromium_and_engines()
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    assert CHROMIUM is not None
-    with open_page(CHROMIUM, tmp_path / "profile") as opened:
-        yield opened
 
 
 def files(folder: Path) -> dict[str, str]:

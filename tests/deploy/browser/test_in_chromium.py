@@ -20,7 +20,7 @@ from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.settings import BenchSettings
 from condmix.runtime.bench.subject import BenchSubject
 from condmix.runtime.bench.verdict import Judgement
-from tests.deploy.browser.chromium import CHROMIUM, FLAGS, NO_GPU, SOFTWARE_GPU, chromium_and_engines, measured
+from tests.deploy.browser.chromium import CHROMIUM, FLAGS, NO_GPU, SOFTWARE_GPU, measured
 
 pytestmark = pytest.mark.device
 
@@ -30,11 +30,6 @@ SHORT = BenchSettings(
 SHORTEST = BenchSettings(
     warmup_runs=1, warmup_seconds=0.0, minimum_runs=4, minimum_seconds=0.0, maximum_seconds=120.0, block=2, openings=1
 )
-
-
-@pytest.fixture(scope="module")
-def engines() -> dict[str, Path]:
-    return chromium_and_engines()
 
 
 @pytest.fixture(scope="module")

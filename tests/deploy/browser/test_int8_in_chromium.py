@@ -14,7 +14,7 @@ from condmix.deploy.measure.plan import BenchPlan, BenchRequest, make_plan
 from condmix.models import digits
 from condmix.runtime.bench.report import BenchReport
 from condmix.runtime.bench.settings import BenchSettings
-from tests.deploy.browser.chromium import NO_GPU, SOFTWARE_GPU, chromium_and_engines, measured
+from tests.deploy.browser.chromium import NO_GPU, SOFTWARE_GPU, measured
 
 pytestmark = pytest.mark.device
 SHORTEST = BenchSettings(
@@ -24,11 +24,6 @@ _ENDS = (
     "LiteRT.js takes float32, int32, uint8 at the ends of a file only, this one has int8: "
     "export it with float32 inputs and outputs"
 )
-
-
-@pytest.fixture(scope="module")
-def engines() -> dict[str, Path]:
-    return chromium_and_engines()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,9 +12,8 @@ import pytest
 from condmix.deploy.browser.address import Address
 from condmix.deploy.browser.run import run_in_browser
 from condmix.runtime.bench.settings import BenchSettings
-from tests.deploy.browser.chromium import CHROMIUM, chromium_and_engines
 from tests.deploy.browser.pieces import onnx_subject, reference
-from tests.deploy.report.chromium import Page, open_page
+from tests.deploy.report.chromium import Page
 
 pytestmark = pytest.mark.device
 SETTINGS = BenchSettings(warmup_seconds=0.0, minimum_runs=100, minimum_seconds=0.1, openings=1)
@@ -28,18 +26,6 @@ OUTSIDE = "[...document.querySelectorAll('body *')].filter(one => one.offsetPare
 BUTTON = "(one => one.offsetParent ? one.getBoundingClientRect().height : null)(document.getElementById('stop'))"
 STATE = "document.documentElement?.dataset.state ?? null"
 TEXT = "document.body?.innerText ?? ''"
-
-
-@pytest.fixture(scope="module")
-def engines() -> dict[str, Path]:
-    return chromium_and_engines()
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    assert CHROMIUM is not None
-    with open_page(CHROMIUM, tmp_path / "profile") as opened:
-        yield opened
 
 
 def assert_fits(page: Page) -> None:
